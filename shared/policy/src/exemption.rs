@@ -1,0 +1,132 @@
+//! Exemptions: a tag that tells a guardrail to leave a resource, or one rule, alone for a while.
+//!
+//! Key `palisade:exempt:<guardrail>`, value `until=2026-12-31 reason=CHG-1234`. They fail closed: a tag that is expired, malformed,
+//! without end or reason, or too far ahead exempts nothing, and the notice says why.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::guardrail::Guardrail;
+use crate::id::Excerpt;
+use crate::security_group::Tags;
+
+/// The longest that an exemption may have to run.
+pub const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What a resource's tags say about being exempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exemption {
+    /// Nothing.
+    None,
+    /// It is exempt.
+    Valid {
+        /// When that ends.
+        until: Timestamp,
+        /// Why, in the words of whoever set it.
+        reason: String,
+    },
+    /// It says so, but that does not count.
+    Invalid {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Exemption {
+    /// Reads the tags of a resource or a rule.
+    #[must_use]
+    pub fn read(tags: &Tags, guardrail: Guardrail, now: Timestamp) -> Self {
+        match tags.get(&guardrail.exemption_key()) {
+            None => Exemption::None,
+            Some(value) => match parse(value, now) {
+                Ok((until, reason)) => Exemption::Valid { until, reason },
+                Err(why) => Exemption::Invalid { why },
+            },
+        }
+    }
+}
+
+fn parse(value: &str, now: Timestamp) -> Result<(Timestamp, String), String> {
+    const SHAPE: &str = "it is not of the form `until=2026-12-31 reason=CHG-1234`";
+    let (until, reason) = value.trim().strip_prefix("until=").and_then(|rest| rest.split_once(' ')).ok_or(SHAPE)?;
+    let reason = reason.trim_start().strip_prefix("reason=").ok_or(SHAPE)?.trim();
+    if reason.is_empty() {
+        return Err("it gives no reason".to_owned());
+    }
+    let end = end(until).ok_or_else(|| format!("`{}` is neither a date nor an RFC 3339 time", Excerpt(until)))?;
+    if end <= now {
+        return Err(format!("it ended at {end}"));
+    }
+    if now.duration_until(end) > LONGEST {
+        return Err(format!("it would last until {end}, more than 90 days ahead"));
+    }
+    Ok((end, reason.to_owned()))
+}
+
+/// A date ends with that day, UTC.
+fn end(text: &str) -> Option<Timestamp> {
+    if text.len() == "2026-12-31".len() {
+        let date: Date = text.parse().ok()?;
+        return Some(date.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    }
+    // jiff reads more than RFC 3339 (weeks, a space for the `T`); an exemption doesn't need them.
+    text.contains('T').then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Exemption {
+        let tags = Tags::from([("palisade:exempt:revoke-admin-ingress".to_owned(), value.to_owned())]);
+        Exemption::read(&tags, Guardrail::RevokeAdminIngress, "2026-11-21T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_date_ends_with_its_day_and_a_time_at_its_second() {
+        for (value, until, reason) in [
+            ("until=2026-11-21 reason=CHG-1", "2026-11-22T00:00:00Z", "CHG-1"),
+            (
+                "until=2026-11-21T12:00:01Z reason=a reason with until=2020-01-01 in it",
+                "2026-11-21T12:00:01Z",
+                "a reason with until=2020-01-01 in it",
+            ),
+            ("until=2026-11-21T14:00:00+01:00 reason=x", "2026-11-21T13:00:00Z", "x"),
+            ("until=2027-02-18  reason=ninety days", "2027-02-19T00:00:00Z", "ninety days"),
+        ] {
+            assert_eq!(read(value), Exemption::Valid { until: until.parse().unwrap(), reason: reason.to_owned() }, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_expired_malformed_too_long_or_without_a_reason_exempts_nothing() {
+        for value in [
+            "",
+            "true",
+            "until=2026-12-31",
+            "until=2026-12-31 reason=",
+            "until=2026-12-31 reason=  ",
+            "reason=CHG-1 until=2026-12-31",
+            "until=2026-11-20 reason=x",
+            "until=2026-11-21T12:00:00Z reason=x",
+            "until=2027-02-20 reason=x",
+            "until=forever reason=x",
+            "until=2026-13-01 reason=x",
+            "until=2026-02-30 reason=x",
+            "Until=2026-12-31 reason=x",
+            "until=20261231 reason=x",
+            "until=2026-12-31reason=x",
+            "until=9999-12-31 reason=x",
+            "until= reason=x",
+        ] {
+            assert!(matches!(read(value), Exemption::Invalid { .. }), "{value}: {:?}", read(value));
+        }
+    }
+
+    #[test]
+    fn another_guardrails_tag_is_no_exemption() {
+        let tags = Tags::from([("palisade:exempt:strip-default-group".to_owned(), "until=2026-12-31 reason=x".to_owned())]);
+        assert_eq!(Exemption::read(&tags, Guardrail::RevokeAdminIngress, "2026-11-21T12:00:00Z".parse().unwrap()), Exemption::None);
+    }
+}

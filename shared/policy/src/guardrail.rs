@@ -1,0 +1,39 @@
+//! The guardrails' names: the one place that lists them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A guardrail. Its id is the name of its folder in `functions/`, of its module here, of its folder in `events/` and of the
+/// `guardrail` member of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guardrail {
+    /// Closes administrative ports that a security group opens to the world.
+    RevokeAdminIngress,
+}
+
+impl Guardrail {
+    /// Every guardrail.
+    pub const ALL: [Guardrail; 1] = [Guardrail::RevokeAdminIngress];
+
+    /// Its id.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Guardrail::RevokeAdminIngress => "revoke-admin-ingress",
+        }
+    }
+
+    /// The key of the tag that exempts a resource, or a rule, from it.
+    #[must_use]
+    pub fn exemption_key(self) -> String {
+        format!("palisade:exempt:{self}")
+    }
+}
+
+impl fmt::Display for Guardrail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}

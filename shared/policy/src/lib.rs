@@ -1,0 +1,20 @@
+//! The policy model of Palisade: what a hole is, and the smallest change that closes it.
+//!
+//! Everything here is a pure function of its arguments. There is no I/O, no clock (time is an argument), no environment, and no AWS
+//! crate; a test keeps it so. Nothing here panics.
+
+pub mod address;
+pub mod change;
+pub mod cidr;
+pub mod commands;
+pub mod exemption;
+mod exposure;
+pub mod guardrail;
+pub mod id;
+pub mod notice;
+pub mod plan;
+pub mod response;
+pub mod revoke_admin_ingress;
+pub mod security_group;
+pub mod traffic;
+pub mod trigger;

@@ -1,0 +1,73 @@
+//! What woke a function, and where it says to look.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{PrefixListId, SecurityGroupId};
+
+/// The way the news came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Door {
+    /// An API call, by CloudTrail over EventBridge.
+    Cloudtrail,
+    /// A schedule of EventBridge.
+    Schedule,
+    /// A person or a program that invoked the function.
+    Direct,
+}
+
+/// Who did what, when, from where, as far as the event says. It explains; nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// The way the news came.
+    pub door: Door,
+    /// The event's own id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event_id: Option<String>,
+    /// When it happened.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time: Option<Timestamp>,
+    /// The ARN of who did it, or the AWS service.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub actor: Option<String>,
+    /// The address, or the AWS service, that the call came from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source_ip: Option<String>,
+    /// What it was: the API call, or the schedule.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
+impl Cause {
+    /// A cause of which nothing but the door is known.
+    #[must_use]
+    pub fn new(door: Door) -> Self {
+        Self { door, event_id: None, time: None, actor: None, source_ip: None, detail: None }
+    }
+}
+
+/// Where to look. What is there is always read live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Targets {
+    /// These security groups.
+    SecurityGroups(Vec<SecurityGroupId>),
+    /// The security group of this name in the default VPC: EC2 takes a name there instead of an id.
+    SecurityGroupOfDefaultVpc(String),
+    /// Every security group with a rule that names the prefix list.
+    UsersOfPrefixList(PrefixListId),
+    /// Everything in the Region.
+    Sweep,
+}
+
+/// A cause, what to look at, and whether the caller wants a dry run whatever the mode is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// Why we are awake.
+    pub cause: Cause,
+    /// Where to look.
+    pub targets: Targets,
+    /// The caller asks for a dry run. A call can lower the mode, never raise it.
+    pub dry_run: bool,
+}
