@@ -344,7 +344,7 @@ mod tests {
     fn a_list_of_ports_is_read_strictly() {
         assert_eq!("22,3389".parse::<PortSet>().unwrap().to_string(), "tcp/22 and tcp/3389");
         assert_eq!("5900-5910, udp/3389,tcp/22".parse::<PortSet>().unwrap().to_string(), "tcp/22, tcp/5900-5910 and udp/3389");
-        assert_eq!("high-risk,5900".parse::<PortSet>().unwrap().ranges().count(), 23, "20 to 23, 1433 to 1434 are runs");
+        assert_eq!("high-risk,5900".parse::<PortSet>().unwrap().ranges().count(), 21, "20 to 23 and 1433 to 1434 are runs");
         for bad in ["", "22,", "ssh", "65536", "-1", "22-", "25-20", "022", "sctp/22", "tcp/", "2 2", "+22", "22;23"] {
             assert!(bad.parse::<PortSet>().is_err(), "{bad}");
         }
