@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What every guardrail's Lambda function is made of, but for the decision.
+//!
+//! [`serve`] reads the settings, then carries each event along its one way: trigger → observe → plan → apply → verify → report. Nothing
+//! here knows what is forbidden; that is `palisade-policy`.
+
+mod apply;
+mod aws;
+mod gateway;
+mod init;
+mod invocation;
+mod log;
+mod observe;
+mod publish;
+mod report;
+mod settings;
+mod verify;
+
+pub use crate::aws::Clients;
+pub use crate::gateway::{Found, Gateway, Interrupted, Observed};
+pub use crate::init::serve;
+pub use crate::observe::security_group::SecurityGroups;
+pub use crate::settings::{SettingsError, Variables};

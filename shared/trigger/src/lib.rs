@@ -1,1 +1,110 @@
-//! Placeholder.
+//! Every event that wakes a guardrail, read into one [`Trigger`].
+//!
+//! An event says *where to look*, never *what is there*: nothing but ids, and who to name in the notice, is taken from it. One file is
+//! one door. Payloads are read as JSON values, not into structs, because real ones lack optional members and carry unknown ones.
+
+mod cloudtrail;
+mod direct;
+mod member;
+mod schedule;
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_policy::id::{AccountId, Excerpt, Region};
+use palisade_policy::trigger::{Cause, Trigger};
+use serde_json::Value;
+
+use crate::member::Member;
+
+/// Who is reading: events for another account, Region or function, and those that we caused ourselves, ask nothing of us.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// The function.
+    pub guardrail: Guardrail,
+    /// The account that it acts in.
+    pub account: AccountId,
+    /// The Region that it acts in.
+    pub region: Region,
+    /// The ARN of its role, if it knows it.
+    pub role_arn: Option<String>,
+}
+
+/// What a payload asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// To look somewhere.
+    Trigger(Trigger),
+    /// Nothing.
+    Ignored {
+        /// What is known of where it came from.
+        cause: Cause,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A payload that can't be read. Never a reason to look everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TriggerError {
+    /// None of the known shapes.
+    #[error("unrecognised event: {0}")]
+    Unrecognised(String),
+    /// A member of a known shape is missing or wrong.
+    #[error("`{path}` {problem}")]
+    Member {
+        /// Where it is, or should be.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Reads a payload exactly as Lambda got it.
+///
+/// # Errors
+/// A payload of no known shape, or a known one whose needed members are missing or wrong.
+pub fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> {
+    let root = Member::root(payload);
+    match (payload.get("detail-type").and_then(Value::as_str), payload.get("source").and_then(Value::as_str)) {
+        (Some("AWS API Call via CloudTrail"), _) => cloudtrail::read(&root, own),
+        (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => schedule::read(&root, own),
+        (None, _) if direct::is_call(payload) => direct::read(payload, own),
+        _ => Err(TriggerError::Unrecognised(members(payload))),
+    }
+}
+
+/// The names of a payload's members, never their values.
+fn members(payload: &Value) -> String {
+    const NAMED: usize = 12;
+    match payload {
+        Value::Object(object) if object.is_empty() => "an object without members".to_owned(),
+        Value::Object(object) => {
+            let names: Vec<String> = object.keys().take(NAMED).map(|name| format!("`{}`", Excerpt(name))).collect();
+            let more = if object.len() > NAMED { format!(" and {} more", object.len() - NAMED) } else { String::new() };
+            format!("an object with the members {}{more}", names.join(", "))
+        }
+        Value::Array(_) => "an array".to_owned(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
+}
+
+/// Why an event of EventBridge is not for us, by the account and the Region that it is about.
+fn foreign(root: &Member<'_>, detail: &Member<'_>, own: &Own) -> Result<Option<String>, TriggerError> {
+    for member in [root.get("account"), detail.get("recipientAccountId")] {
+        if let Some(account) = member.account()?
+            && account != own.account
+        {
+            return Ok(Some(format!("an event of account {account}")));
+        }
+    }
+    for member in [root.get("region"), detail.get("awsRegion")] {
+        if let Some(region) = member.id::<Region>()?
+            && region != own.region
+        {
+            return Ok(Some(format!("an event of {region}")));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,171 @@
+//! Changes to the rules of a security group.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair};
+use palisade_policy::change::{Change, RuleChange};
+use palisade_policy::cidr::Family;
+use palisade_policy::security_group::{Direction, Source, Tags};
+
+use crate::aws::AwsError;
+use crate::gateway::Interrupted;
+
+/// What EC2 says when the group is not as the plan supposed: the rule is there already, or no longer.
+const MOVED: [&str; 4] =
+    ["InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"];
+
+/// First authorises, one call for each direction and set of tags (EC2 tags every rule of a call alike); then, when all of it is in,
+/// revokes by rule id, one call for each direction. So a crash between two calls never cuts off legitimate traffic.
+pub(crate) async fn apply(ec2: &Client, group: &str, changes: &[Change]) -> Result<(), Interrupted> {
+    let mut made: Vec<Change> = Vec::new();
+    for call in authorisations(changes) {
+        if let Err(error) = authorise(ec2, group, &call, false).await {
+            return Err(match error.code() {
+                Some("RulesPerSecurityGroupLimitExceeded") => Interrupted::NoRoom { error, made },
+                _ => interrupted(error),
+            });
+        }
+        made.extend(call.iter().map(|change| Change::AuthorizeRule((*change).clone())));
+    }
+    for call in revocations(changes) {
+        revoke(ec2, group, &call, false).await.map_err(interrupted)?;
+    }
+    Ok(())
+}
+
+/// Asks EC2, with `DryRun`, whether the role may make these calls.
+pub(crate) async fn permitted(ec2: &Client, group: &str, changes: &[Change]) -> Result<Option<bool>, AwsError> {
+    let mut permitted = true;
+    for call in authorisations(changes) {
+        permitted &= allowed(authorise(ec2, group, &call, true).await)?;
+    }
+    for call in revocations(changes) {
+        permitted &= allowed(revoke(ec2, group, &call, true).await)?;
+    }
+    Ok(Some(permitted))
+}
+
+/// `DryRun` answers by an error: `DryRunOperation` is yes, `UnauthorizedOperation` is no.
+fn allowed(answer: Result<(), AwsError>) -> Result<bool, AwsError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) => match error.code() {
+            Some("DryRunOperation") => Ok(true),
+            Some("UnauthorizedOperation") => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+fn interrupted(error: AwsError) -> Interrupted {
+    if error.is_lost() || error.code().is_some_and(|code| MOVED.contains(&code)) {
+        Interrupted::Moved(error)
+    } else {
+        Interrupted::Failed(error)
+    }
+}
+
+fn authorisations(changes: &[Change]) -> Vec<Vec<&RuleChange>> {
+    let mut calls: Vec<Vec<&RuleChange>> = Vec::new();
+    for change in changes {
+        let Change::AuthorizeRule(change) = change else { continue };
+        let alike = |call: &&mut Vec<&RuleChange>| {
+            call.first().is_some_and(|first| first.rule.tags == change.rule.tags && first.rule.direction == change.rule.direction)
+        };
+        match calls.iter_mut().find(alike) {
+            Some(call) => call.push(change),
+            None => calls.push(vec![change]),
+        }
+    }
+    calls
+}
+
+fn revocations<'a>(changes: &'a [Change]) -> Vec<Vec<&'a RuleChange>> {
+    let revoked = |direction| {
+        let of = |change: &'a Change| match change {
+            Change::RevokeRule(change) if change.rule.direction == direction => Some(change),
+            _ => None,
+        };
+        changes.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    [Direction::Ingress, Direction::Egress].into_iter().map(revoked).filter(|call| !call.is_empty()).collect()
+}
+
+async fn authorise(ec2: &Client, group: &str, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
+    let Some(first) = rules.first() else { return Ok(()) };
+    let permissions: Vec<IpPermission> = rules.iter().map(|rule| permission(rule)).collect();
+    let tags = tag_specification(&first.rule.tags);
+    match first.rule.direction {
+        Direction::Ingress => {
+            let call = ec2.authorize_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
+            let call = call.set_tag_specifications(tags).set_dry_run(dry_run.then_some(true));
+            call.send().await.map(drop).map_err(|error| AwsError::new("AuthorizeSecurityGroupIngress", &error))
+        }
+        Direction::Egress => {
+            let call = ec2.authorize_security_group_egress().group_id(group).set_ip_permissions(Some(permissions));
+            let call = call.set_tag_specifications(tags).set_dry_run(dry_run.then_some(true));
+            call.send().await.map(drop).map_err(|error| AwsError::new("AuthorizeSecurityGroupEgress", &error))
+        }
+    }
+}
+
+async fn revoke(ec2: &Client, group: &str, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
+    let Some(first) = rules.first() else { return Ok(()) };
+    let operation = match first.rule.direction {
+        Direction::Ingress => "RevokeSecurityGroupIngress",
+        Direction::Egress => "RevokeSecurityGroupEgress",
+    };
+    let mut ids = Vec::new();
+    for rule in rules {
+        // By id only: by properties, a group of a default VPC silently ignores what it does not know.
+        match &rule.rule.id {
+            Some(id) => ids.push(id.to_string()),
+            None => {
+                return Err(AwsError::unreadable(operation, format!("the rule {} from {} has no id", rule.rule.traffic, rule.rule.source)));
+            }
+        }
+    }
+    match first.rule.direction {
+        Direction::Ingress => {
+            let call = ec2.revoke_security_group_ingress().group_id(group).set_security_group_rule_ids(Some(ids));
+            let call = call.set_dry_run(dry_run.then_some(true));
+            call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
+        }
+        Direction::Egress => {
+            let call = ec2.revoke_security_group_egress().group_id(group).set_security_group_rule_ids(Some(ids));
+            let call = call.set_dry_run(dry_run.then_some(true));
+            call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
+        }
+    }
+}
+
+/// One permission holds one rule, so that each keeps its own description.
+fn permission(change: &RuleChange) -> IpPermission {
+    let rule = &change.rule;
+    let ports = rule.traffic.ec2_ports();
+    let permission = IpPermission::builder()
+        .ip_protocol(rule.traffic.ec2_protocol())
+        .set_from_port(ports.map(|ports| ports.0))
+        .set_to_port(ports.map(|ports| ports.1));
+    let description = rule.description.clone();
+    match &rule.source {
+        Source::Cidr(cidr) if cidr.family() == Family::V4 => {
+            permission.ip_ranges(IpRange::builder().cidr_ip(cidr.to_string()).set_description(description).build())
+        }
+        Source::Cidr(cidr) => permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(cidr.to_string()).set_description(description).build()),
+        Source::PrefixListId(id) => {
+            permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(id.as_str()).set_description(description).build())
+        }
+        Source::ReferencedGroup(group) => {
+            let owner = group.user_id.as_ref().map(ToString::to_string);
+            let pair = UserIdGroupPair::builder().group_id(group.group_id.as_str()).set_user_id(owner);
+            permission.user_id_group_pairs(pair.set_description(description).build())
+        }
+    }
+    .build()
+}
+
+fn tag_specification(tags: &Tags) -> Option<Vec<TagSpecification>> {
+    let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let of_rules = TagSpecification::builder().resource_type(ResourceType::SecurityGroupRule);
+    (!tags.is_empty()).then(|| vec![of_rules.set_tags(Some(tags)).build()])
+}

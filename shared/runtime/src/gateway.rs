@@ -1,0 +1,79 @@
+//! The rim between a guardrail and one kind of AWS resource.
+
+use std::future::Future;
+
+use palisade_policy::change::Change;
+use palisade_policy::id::AccountId;
+use palisade_policy::trigger::Targets;
+
+use crate::aws::AwsError;
+
+/// One kind of resource: how to find it, read it, and change it. This is where AWS is spoken to. It is no seam for tests: those fake AWS
+/// at HTTP.
+pub trait Gateway {
+    /// The resource as the policy sees it.
+    type State;
+
+    /// Every target with its state. What another account than `own` owns is left out unless it is named.
+    ///
+    /// # Errors
+    /// When not even the list of targets can be made.
+    fn find(&self, own: &AccountId, targets: &Targets) -> impl Future<Output = Result<Vec<Found<Self::State>>, AwsError>>;
+
+    /// One target again.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn observe(&self, own: &AccountId, resource: &str) -> impl Future<Output = Result<Observed<Self::State>, AwsError>>;
+
+    /// Carries out the changes in an order in which every step is safe, and stops at the first that fails.
+    ///
+    /// # Errors
+    /// See [`Interrupted`].
+    fn apply(&self, resource: &str, changes: &[Change]) -> impl Future<Output = Result<(), Interrupted>>;
+
+    /// Asks AWS whether the changes would be allowed, without making them. `None` where there is no way to ask.
+    ///
+    /// # Errors
+    /// When the question itself fails.
+    fn permitted(&self, resource: &str, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, AwsError>>;
+
+    /// Whether the state is as the change leaves it.
+    fn is_made(change: &Change, state: &Self::State) -> bool;
+}
+
+/// A target, and what reading it gave.
+#[derive(Debug)]
+pub struct Found<S> {
+    /// Its id, or its name where nothing has that name.
+    pub resource: String,
+    /// What is there.
+    pub observed: Result<Observed<S>, AwsError>,
+}
+
+/// What is there.
+#[derive(Debug)]
+pub enum Observed<S> {
+    /// This.
+    State(S),
+    /// Nothing any more.
+    Gone,
+    /// Something that another account owns, so only that account can change it.
+    Foreign(AccountId),
+}
+
+/// Why changes were not all made.
+#[derive(Debug)]
+pub enum Interrupted {
+    /// The world is not, or may not be, as it was when the plan was made: look again.
+    Moved(AwsError),
+    /// The resource has no room. Nothing was taken away yet; these additions went in before.
+    NoRoom {
+        /// What AWS said.
+        error: AwsError,
+        /// The changes of calls that succeeded.
+        made: Vec<Change>,
+    },
+    /// It can't be done.
+    Failed(AwsError),
+}

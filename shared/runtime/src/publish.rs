@@ -1,0 +1,127 @@
+//! Notices: to SNS, failing that to a queue and the log, failing that into the function's error. Never nowhere.
+
+use aws_sdk_sns::types::MessageAttributeValue;
+use palisade_policy::notice::{short_text, subject, text};
+use palisade_policy::response::{Outcome, Response};
+use serde_json::{Value, json};
+
+use crate::aws::{AwsError, Clients};
+use crate::settings::Common;
+
+/// SNS takes 256 KiB, attributes and all ("Publish", `Message`); this leaves them room.
+const LONGEST_MESSAGE: usize = 250_000;
+
+/// The way to the topic and to the queue.
+pub(crate) struct Publisher {
+    sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
+    topic_arn: String,
+    failure_queue_url: Option<String>,
+}
+
+/// One SNS message.
+struct Notice {
+    subject: String,
+    message: String,
+    attributes: [(&'static str, String); 5],
+}
+
+impl Publisher {
+    pub(crate) fn new(clients: &Clients, common: &Common) -> Self {
+        Self {
+            sns: clients.sns(),
+            sqs: clients.sqs(),
+            topic_arn: common.topic_arn.clone(),
+            failure_queue_url: common.failure_queue_url.clone(),
+        }
+    }
+
+    /// Publishes what there is to tell, in as many notices as SNS needs.
+    ///
+    /// # Errors
+    /// When neither SNS nor the queue took a notice: then the caller must carry it on.
+    pub(crate) async fn publish(&self, response: &Response) -> Result<(), String> {
+        let mut lost = Vec::new();
+        for notice in notices(response) {
+            if let Err(error) = self.send(&notice).await
+                && let Err(second) = self.fall_back(&notice, &error).await
+            {
+                lost.push(format!("the notice was not published: {error}; {second}"));
+            }
+        }
+        if lost.is_empty() { Ok(()) } else { Err(lost.join("; ")) }
+    }
+
+    async fn send(&self, notice: &Notice) -> Result<(), AwsError> {
+        if notice.message.len() > LONGEST_MESSAGE {
+            return Err(AwsError::unreadable("Publish", "the notice of one target is longer than SNS takes"));
+        }
+        let mut call = self.sns.publish().topic_arn(&self.topic_arn).subject(&notice.subject);
+        call = call.message(&notice.message).message_structure("json");
+        for (name, value) in &notice.attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            call = call.message_attributes(*name, value.map_err(|error| AwsError::unreadable("Publish", error.to_string()))?);
+        }
+        call.send().await.map(drop).map_err(|error| AwsError::new("Publish", &error))
+    }
+
+    /// A retry by Lambda could not carry the notice, for it would find nothing to do: so the log has it whole, and the queue, as the
+    /// input of `aws sns publish --cli-input-json`.
+    async fn fall_back(&self, notice: &Notice, error: &AwsError) -> Result<(), String> {
+        let body = self.as_cli_input(notice).to_string();
+        tracing::error!(%error, notice = body, "the notice was not published");
+        let Some(url) = &self.failure_queue_url else {
+            return Err("and there is no PALISADE_FAILURE_QUEUE_URL to keep it".to_owned());
+        };
+        let sent = self.sqs.send_message().queue_url(url).message_body(body).send().await;
+        sent.map(drop).map_err(|error| format!("nor did the failure queue take it: {}", AwsError::new("SendMessage", &error)))
+    }
+
+    fn as_cli_input(&self, notice: &Notice) -> Value {
+        let attributes: serde_json::Map<String, Value> = notice
+            .attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": value})))
+            .collect();
+        json!({
+            "TopicArn": self.topic_arn, "Subject": notice.subject, "Message": notice.message, "MessageStructure": "json",
+            "MessageAttributes": attributes,
+        })
+    }
+}
+
+/// The notices of a response: one, none where there is nothing to tell, more where one would be too long.
+fn notices(response: &Response) -> Vec<Notice> {
+    let Some(gravest) = response.gravest_told() else { return Vec::new() };
+    let notice = notice(response, gravest);
+    if notice.message.len() <= LONGEST_MESSAGE || response.results.len() <= 1 {
+        return vec![notice];
+    }
+    let mut notices_of_halves = Vec::new();
+    let (first, second) = response.results.split_at(response.results.len() / 2);
+    for half in [first, second] {
+        let mut part = Response { results: half.to_vec(), ..response.clone() };
+        part.summary.clear();
+        for result in &part.results {
+            *part.summary.entry(result.outcome).or_default() += 1;
+        }
+        notices_of_halves.extend(notices(&part));
+    }
+    notices_of_halves
+}
+
+fn notice(response: &Response, gravest: Outcome) -> Notice {
+    let json = serde_json::to_string(response).unwrap_or_default();
+    let message = json!({"default": json, "email": text(response), "sms": short_text(response)}).to_string();
+    Notice {
+        subject: subject(response),
+        message,
+        attributes: [
+            ("guardrail", response.guardrail.to_string()),
+            ("mode", response.mode.to_string()),
+            ("outcome", gravest.to_string()),
+            ("account", response.account.to_string()),
+            ("region", response.region.to_string()),
+        ],
+    }
+}

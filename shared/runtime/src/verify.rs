@@ -1,0 +1,47 @@
+//! Reading again: what AWS was told is not yet what AWS shows.
+
+use std::time::Duration;
+
+use palisade_policy::change::Change;
+use palisade_policy::id::AccountId;
+
+use crate::aws::AwsError;
+use crate::gateway::{Gateway, Observed};
+
+/// The waits before each of six reads, 15 s in all: EC2's reads may be old for some seconds after a write ("Eventual consistency in the
+/// Amazon EC2 API").
+pub(crate) const WAITS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_millis(1000),
+    Duration::from_millis(2000),
+    Duration::from_millis(4000),
+    Duration::from_millis(7500),
+];
+
+/// What the reads showed in the end.
+pub(crate) enum Verified {
+    /// Every change.
+    All,
+    /// The resource is gone.
+    Gone,
+    /// Not this one.
+    Not(Change),
+}
+
+/// Reads until each of the changes shows, at most as often as [`WAITS`] says. What others change meanwhile does not matter.
+pub(crate) async fn verify<G: Gateway>(gateway: &G, own: &AccountId, resource: &str, changes: &[Change]) -> Result<Verified, AwsError> {
+    let mut last = Ok(Verified::All);
+    for wait in WAITS {
+        tokio::time::sleep(wait).await;
+        last = match gateway.observe(own, resource).await {
+            Ok(Observed::State(state)) => match changes.iter().find(|change| !G::is_made(change, &state)) {
+                None => return Ok(Verified::All),
+                Some(change) => Ok(Verified::Not(change.clone())),
+            },
+            Ok(Observed::Gone | Observed::Foreign(_)) => return Ok(Verified::Gone),
+            Err(error) => Err(error),
+        };
+    }
+    last
+}
