@@ -1,0 +1,255 @@
+//! A case: an event, the world that it comes into, and what must come out of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use palisade_policy::guardrail::Guardrail;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::binaries::root;
+
+/// The account that events and worlds are written for. The harness puts the real one in its place.
+pub const ACCOUNT: &str = "111122223333";
+/// The Region that events and worlds are written for.
+pub const REGION: &str = "eu-west-1";
+
+/// A case, read from its folder.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The name of its folder, or of the file where it is an event alone.
+    pub name: String,
+    /// The function that it is for.
+    pub guardrail: Guardrail,
+    /// Its folder, if it has one.
+    pub folder: Option<PathBuf>,
+    /// The payload, exactly as Lambda gets it.
+    pub event: String,
+    /// What is there before.
+    pub world: World,
+    /// What must come out, if that has been settled.
+    pub expected: Option<Value>,
+}
+
+/// The AWS resources of a case, by literal ids, and the settings of its function.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct World {
+    /// Environment variables of the function, besides its mode and its topic.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// VPCs besides the default one.
+    #[serde(default)]
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// Managed prefix lists.
+    #[serde(default)]
+    pub prefix_lists: BTreeMap<String, PrefixList>,
+    /// Security groups.
+    #[serde(default)]
+    pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// So many more groups, open to the world on port 443 only.
+    #[serde(default)]
+    pub bystanders: usize,
+    /// Where the local AWS is not like AWS.
+    #[serde(default)]
+    pub stub: Stub,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vpc {
+    /// Its block.
+    pub cidr: String,
+}
+
+/// A managed prefix list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrefixList {
+    /// Its name.
+    pub name: String,
+    /// `IPv4` or `IPv6`.
+    pub address_family: String,
+    /// What it counts as in a group that names it.
+    pub max_entries: i32,
+    /// Its blocks.
+    pub entries: Vec<String>,
+}
+
+/// A security group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// Its name.
+    pub name: String,
+    /// Its VPC; the default one where there is none.
+    pub vpc: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Its rules, besides the egress rule that every group is made with.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule of a security group, in EC2's words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// Its literal id.
+    pub id: String,
+    /// The protocol.
+    pub protocol: String,
+    /// First port, or ICMP type.
+    pub from_port: Option<i32>,
+    /// Last port, or ICMP code.
+    pub to_port: Option<i32>,
+    /// The block that it lets in, if it is one.
+    pub cidr: Option<String>,
+    /// The prefix list that it lets in.
+    pub prefix_list_id: Option<String>,
+    /// The security group that it lets in.
+    pub referenced_group: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Which way.
+    #[serde(default)]
+    pub direction: Direction,
+}
+
+/// Which way a rule goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// In.
+    #[default]
+    Ingress,
+    /// Out.
+    Egress,
+}
+
+/// What the proxy stands in for in a case; see [`crate::stub::Stub`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Stub {
+    /// The size of EC2's pages.
+    pub page_size: Option<usize>,
+    /// Groups of other accounts.
+    #[serde(default)]
+    pub owners: BTreeMap<String, String>,
+}
+
+impl Case {
+    /// Every case, by guardrail and name.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn all() -> anyhow::Result<Vec<Self>> {
+        let mut cases = Vec::new();
+        for guardrail in Guardrail::ALL {
+            let folder = root().join("events").join(guardrail.id());
+            let entries = fs::read_dir(&folder).with_context(|| format!("can't read `{}`", folder.display()))?;
+            let mut folders = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+            folders.retain(|path| path.is_dir());
+            folders.sort();
+            for folder in folders {
+                cases.push(Self::of_folder(&folder, guardrail)?);
+            }
+        }
+        Ok(cases)
+    }
+
+    /// The case of this name, of this folder, or of this event file. An event file with no world beside it comes into an empty one.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be read.
+    pub fn find(wanted: &str) -> anyhow::Result<Self> {
+        let named = || Guardrail::ALL.into_iter().map(|guardrail| (guardrail, root().join("events").join(guardrail.id()).join(wanted)));
+        let is_name = !wanted.is_empty() && wanted.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if is_name && let Some((guardrail, folder)) = named().find(|(_, folder)| folder.join("event.json").is_file()) {
+            return Self::of_folder(&folder, guardrail);
+        }
+        let path = Path::new(wanted);
+        if path.is_dir() && path.join("event.json").is_file() {
+            return Self::of_folder(path, guardrail_of(path));
+        }
+        if path.file_name().is_some_and(|name| name == "event.json") && path.with_file_name("world.json").is_file() {
+            return Self::of_folder(path.parent().unwrap_or(path), guardrail_of(path));
+        }
+        if !path.is_file() {
+            bail!("`{wanted}` is neither a case in `events/` nor an event file; `cargo run -- --list` names the cases");
+        }
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let event = fs::read_to_string(path).with_context(|| format!("can't read `{wanted}`"))?;
+        Ok(Self { name, guardrail: guardrail_of(path), folder: None, event, world: World::default(), expected: None })
+    }
+
+    fn of_folder(folder: &Path, guardrail: Guardrail) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).with_context(|| format!("can't read `{}`", path.display()))
+        };
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let world = with_dates(&read("world.json")?);
+        let world = serde_json::from_str(&world).with_context(|| format!("`{}/world.json` is not a world", folder.display()))?;
+        let expected = match folder.join("expected.json").is_file() {
+            false => None,
+            true => {
+                let text = with_dates(&read("expected.json")?);
+                Some(serde_json::from_str(&text).with_context(|| format!("`{}/expected.json` is not JSON", folder.display()))?)
+            }
+        };
+        Ok(Self { name, guardrail, folder: Some(folder.to_owned()), event: with_dates(&read("event.json")?), world, expected })
+    }
+}
+
+/// The guardrail whose name is in the path.
+fn guardrail_of(path: &Path) -> Guardrail {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let named = |guardrail: &Guardrail| path.components().any(|part| part.as_os_str() == guardrail.id());
+    Guardrail::ALL.into_iter().find(named).unwrap_or(Guardrail::RevokeAdminIngress)
+}
+
+/// How far from today a `<DATE…>` may be, in days, either way.
+const FARTHEST: i64 = 120;
+
+/// Puts the date, UTC, in place of `<DATE+30>` or `<DATE-1>`: an exemption that were written with a date would end one day.
+fn with_dates(text: &str) -> String {
+    let mut text = text.to_owned();
+    for days in (-FARTHEST..=FARTHEST).filter(|days| text.contains(&token(*days))).collect::<Vec<_>>() {
+        text = text.replace(&token(days), &date(days));
+    }
+    text
+}
+
+/// Puts tokens in place of the dates that the world of a case makes, and of the days after them, which is when they have ended.
+pub(crate) fn without_dates(case: &Path, text: &str) -> anyhow::Result<String> {
+    let read = |name: &str| fs::read_to_string(case.join(name)).with_context(|| format!("can't read `{name}` of `{}`", case.display()));
+    let (world, event) = (read("world.json")?, read("event.json")?);
+    let mut text = text.to_owned();
+    for days in (-FARTHEST..=FARTHEST).filter(|days| world.contains(&token(*days))) {
+        for days in [days, days + 1] {
+            if event.contains(&date(days)) {
+                bail!("the event itself speaks of {}, which can't be told from `{}`: bless it another day", date(days), token(days));
+            }
+            text = text.replace(&date(days), &token(days));
+        }
+    }
+    Ok(text)
+}
+
+fn token(days: i64) -> String {
+    format!("<DATE{days:+}>")
+}
+
+fn date(days: i64) -> String {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    today.saturating_add(days.days()).to_string()
+}

@@ -1,0 +1,191 @@
+//! What stands between a function and the local AWS: it chooses the account, records every call, and stands in where a [`Stub`] says so.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::http::{HangUp, Server, answer};
+use crate::stub::{How, Stub, is_listing};
+
+/// A proxy for one account.
+#[derive(Debug)]
+pub struct Proxy {
+    server: Server,
+    account: Arc<Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    upstream: SocketAddr,
+    id: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    stub: Stub,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    calls: Vec<Call>,
+    counts: HashMap<String, usize>,
+    first_answers: HashMap<String, Bytes>,
+}
+
+/// One call that a function made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The action, such as `DescribeSecurityGroups`.
+    pub action: String,
+    /// Its parameters as they were sent; none where they are JSON.
+    pub parameters: Vec<(String, String)>,
+    /// The body where it is JSON.
+    pub json: Option<serde_json::Value>,
+    /// The HTTP status of the answer; `None` where it was lost.
+    pub status: Option<u16>,
+}
+
+impl Call {
+    /// The value of a parameter.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it was meant to change something.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        let reads = ["Describe", "Get", "List"].iter().any(|verb| self.action.starts_with(verb));
+        let tells = ["Publish", "SendMessage"].contains(&self.action.as_str());
+        !reads && !tells && self.parameter("DryRun") != Some("true")
+    }
+}
+
+impl Proxy {
+    /// Starts one in front of the local AWS at `upstream`.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(upstream: SocketAddr, account: &str, stub: Stub) -> anyhow::Result<Self> {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let account = Arc::new(Account { upstream, id: account.to_owned(), client, stub, seen: Mutex::default() });
+        let of_server = Arc::clone(&account);
+        let server = Server::start(move |request| {
+            let account = Arc::clone(&of_server);
+            async move { account.answer(request).await }
+        })
+        .await?;
+        Ok(Self { server, account })
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The calls since it was last asked.
+    #[must_use]
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.account.seen().calls)
+    }
+}
+
+impl Account {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, HangUp> {
+        let mut call = read(&request);
+        let how = {
+            let mut seen = self.seen();
+            let count = seen.counts.entry(call.action.clone()).or_default();
+            *count += 1;
+            let count = *count;
+            self.stub.fault(&call.action, count).cloned()
+        };
+        if let Some(How::Wait(gate)) = &how {
+            gate.pass().await;
+        }
+        let answered = match &how {
+            Some(How::Refuse { status, code }) => Ok(refusal(*status, code, &call)),
+            Some(How::AnswerOfFirst) => {
+                let first = self.seen().first_answers.get(&call.action).cloned();
+                first.map(|body| answer(200, "text/xml", body)).ok_or(HangUp)
+            }
+            Some(How::LoseAnswer) => {
+                let _ = self.forward(request, &call).await;
+                Err(HangUp)
+            }
+            Some(How::Wait(_)) | None => self.forward(request, &call).await,
+        };
+        call.status = answered.as_ref().ok().map(|response| response.status().as_u16());
+        self.seen().calls.push(call);
+        answered
+    }
+
+    async fn forward(&self, request: Request<Bytes>, call: &Call) -> Result<Response<Full<Bytes>>, HangUp> {
+        let (mut parts, mut body) = request.into_parts();
+        let cut = self.stub.page_size.is_some() && is_listing(&call.action);
+        if cut {
+            let whole = call.parameters.iter().filter(|(name, _)| name != "NextToken" && name != "MaxResults");
+            body = form_urlencoded::Serializer::new(String::new()).extend_pairs(whole).finish().into();
+            parts.headers.remove(hyper::header::CONTENT_LENGTH);
+        }
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = format!("http://{}{path}", self.upstream).parse::<Uri>().map_err(|_| HangUp)?;
+        // The local AWS keeps accounts apart by this header: every case has one to itself.
+        parts.headers.insert("x-moto-account-id", self.id.parse().map_err(|_| HangUp)?);
+        let response = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| HangUp)?;
+        let (parts, body) = response.into_parts();
+        let mut body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
+        if parts.status.is_success() && (cut || !self.stub.owners.is_empty()) {
+            let xml = String::from_utf8_lossy(&body).into_owned();
+            match self.stub.rewrite(&call.action, &xml, call.parameter("NextToken")) {
+                Ok(rewritten) => body = rewritten.into(),
+                Err(error) => return Ok(answer(500, "text/plain", format!("the stub failed: {error:#}"))),
+            }
+        }
+        self.seen().first_answers.entry(call.action.clone()).or_insert_with(|| body.clone());
+        let content_type = parts.headers.get(hyper::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/xml");
+        Ok(answer(parts.status.as_u16(), content_type, body))
+    }
+}
+
+/// EC2 and SNS send forms with an `Action`, SQS JSON with its target in a header.
+pub(crate) fn read(request: &Request<Bytes>) -> Call {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    match target {
+        Some(target) => Call {
+            action: target.rsplit('.').next().unwrap_or(target).to_owned(),
+            parameters: Vec::new(),
+            json: serde_json::from_slice(request.body()).ok(),
+            status: None,
+        },
+        None => {
+            let parameters: Vec<(String, String)> = form_urlencoded::parse(request.body()).into_owned().collect();
+            let action = parameters.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone()).unwrap_or_default();
+            Call { action, parameters, json: None, status: None }
+        }
+    }
+}
+
+fn refusal(status: u16, code: &str, call: &Call) -> Response<Full<Bytes>> {
+    let message = "refused by the test's stub";
+    if call.json.is_some() {
+        let body = serde_json::json!({"__type": code, "message": message}).to_string();
+        return answer(status, "application/x-amz-json-1.0", body);
+    }
+    let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let body = match call.action.as_str() {
+        "Publish" => format!("<ErrorResponse>{error}<RequestId>stub</RequestId></ErrorResponse>"),
+        _ => format!("<Response><Errors>{error}</Errors><RequestID>stub</RequestID></Response>"),
+    };
+    answer(status, "text/xml", body)
+}

@@ -1,0 +1,183 @@
+//! What the proxy does in place of the local AWS, where that is not like AWS, or where AWS itself would stumble.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::Notify;
+
+/// What to do otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct Stub {
+    /// Cuts the listings of EC2 into pages of so many, the second of them empty: the local AWS never pages, and AWS may answer an empty
+    /// page with a token ("Pagination", Amazon EC2 API).
+    pub page_size: Option<usize>,
+    /// Gives security groups another owner, as in a shared VPC, which the local AWS does not have.
+    pub owners: BTreeMap<String, String>,
+    /// Calls that go wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// Some calls of an action go wrong.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The action, such as `RevokeSecurityGroupIngress`.
+    pub action: &'static str,
+    /// Which calls of it, counted from 1; every attempt of the SDK is one.
+    pub calls: RangeInclusive<usize>,
+    /// How.
+    pub how: How,
+}
+
+/// How a call goes wrong.
+#[derive(Debug, Clone)]
+pub enum How {
+    /// AWS refuses it.
+    Refuse {
+        /// HTTP status.
+        status: u16,
+        /// AWS error code.
+        code: &'static str,
+    },
+    /// AWS does it, and the answer is lost on the way.
+    LoseAnswer,
+    /// The answer is what the first call of the action was answered: EC2's reads may be old.
+    AnswerOfFirst,
+    /// It waits at a gate.
+    Wait(Arc<Gate>),
+}
+
+/// Where a call waits until a test has done what it wants to do meanwhile.
+#[derive(Debug, Default)]
+pub struct Gate {
+    reached: Notify,
+    opened: Notify,
+}
+
+impl Gate {
+    /// Waits until a call has come.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets it through.
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
+
+    pub(crate) async fn pass(&self) {
+        self.reached.notify_one();
+        self.opened.notified().await;
+    }
+}
+
+impl Stub {
+    pub(crate) fn fault(&self, action: &str, call: usize) -> Option<&How> {
+        self.faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
+    }
+
+    /// The answer of the local AWS, with other owners, and cut to the page that the token names.
+    pub(crate) fn rewrite(&self, action: &str, xml: &str, token: Option<&str>) -> anyhow::Result<String> {
+        let owned = self.other_owners(action, xml)?;
+        match (self.page_size, set_of(action)) {
+            (Some(size), Some(set)) => page(&owned, set, size, token),
+            _ => Ok(owned),
+        }
+    }
+
+    fn other_owners(&self, action: &str, xml: &str) -> anyhow::Result<String> {
+        let (id, owner) = match action {
+            "DescribeSecurityGroups" => ("groupId", "ownerId"),
+            "DescribeSecurityGroupRules" => ("groupId", "groupOwnerId"),
+            _ => return Ok(xml.to_owned()),
+        };
+        let document = roxmltree::Document::parse(xml).context("the local AWS answered something that is not XML")?;
+        let mut replaced = xml.to_owned();
+        // From the back, so that the ranges before stay what they were.
+        for item in document.descendants().filter(|node| node.has_tag_name("item")).collect::<Vec<_>>().into_iter().rev() {
+            let text = |name: &str| item.children().find(|child| child.tag_name().name() == name)?.first_child();
+            let other = text(id).and_then(|id| self.owners.get(id.text()?));
+            if let (Some(other), Some(owner)) = (other, text(owner)) {
+                replaced.replace_range(owner.range(), other);
+            }
+        }
+        Ok(replaced)
+    }
+}
+
+/// The element with the items, for the listings that are cut.
+fn set_of(action: &str) -> Option<&'static str> {
+    match action {
+        "DescribeSecurityGroups" => Some("securityGroupInfo"),
+        "DescribeSecurityGroupRules" => Some("securityGroupRuleSet"),
+        "DescribeManagedPrefixLists" => Some("prefixListSet"),
+        "GetManagedPrefixListEntries" => Some("entrySet"),
+        _ => None,
+    }
+}
+
+/// Whether an answer is cut, so that the whole of it must be asked for.
+pub(crate) fn is_listing(action: &str) -> bool {
+    set_of(action).is_some()
+}
+
+/// Page 0 has the first items, page 1 none, page 2 the next, and so on. The token is the number of the page.
+fn page(xml: &str, set: &str, size: usize, token: Option<&str>) -> anyhow::Result<String> {
+    let number: usize = token.map_or(Ok(0), str::parse).context("the function sent a token that it was not given")?;
+    let document = roxmltree::Document::parse(xml).context("the local AWS answered something that is not XML")?;
+    let set = document.descendants().find(|node| node.has_tag_name(set)).with_context(|| format!("no `{set}` in the answer"))?;
+    let items: Vec<_> = set.children().filter(|node| node.has_tag_name("item")).map(|item| item.range()).collect();
+    let name = set.tag_name().name();
+    let (first, shown) = match number {
+        0 => (0, size),
+        1 => (size, 0),
+        later => ((later - 1) * size, size),
+    };
+    let shown: String = items.iter().skip(first).take(shown).filter_map(|item| xml.get(item.clone())).collect();
+    let more = first + if number == 1 { 0 } else { size } < items.len();
+    let token = if more { format!("<nextToken>{}</nextToken>", number + 1) } else { String::new() };
+    let mut cut = xml.to_owned();
+    // Old tokens, if any, are the local AWS's own and mean nothing.
+    cut.replace_range(set.range(), &format!("<{name}>{shown}</{name}>{token}"));
+    Ok(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_hold_every_item_once_and_the_second_is_empty() {
+        let items: String = (0..5).map(|n| format!("<item><groupId>sg-{n}</groupId></item>")).collect();
+        let xml = format!("<R xmlns=\"http://x/\"><securityGroupInfo>{items}</securityGroupInfo></R>");
+        let stub = Stub { page_size: Some(2), ..Stub::default() };
+        let (mut token, mut pages) = (None, Vec::new());
+        loop {
+            let page = stub.rewrite("DescribeSecurityGroups", &xml, token.as_deref()).unwrap();
+            let document = roxmltree::Document::parse(&page).unwrap();
+            let texts = |name: &str| {
+                document
+                    .descendants()
+                    .filter(|n| n.tag_name().name() == name)
+                    .filter_map(|n| n.text())
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            pages.push(texts("groupId").join(" "));
+            token = texts("nextToken").pop();
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, ["sg-0 sg-1", "", "sg-2 sg-3", "sg-4"]);
+    }
+
+    #[test]
+    fn another_owner_is_given_to_the_named_group_only() {
+        let xml = "<R><securityGroupInfo><item><ownerId>1</ownerId><groupId>sg-a</groupId></item><item><ownerId>1</ownerId><groupId>sg-b</groupId></item></securityGroupInfo></R>";
+        let stub = Stub { owners: BTreeMap::from([("sg-b".to_owned(), "2".to_owned())]), ..Stub::default() };
+        let rewritten = stub.rewrite("DescribeSecurityGroups", xml, None).unwrap();
+        assert_eq!(rewritten, xml.replace("<ownerId>1</ownerId><groupId>sg-b", "<ownerId>2</ownerId><groupId>sg-b"));
+    }
+}
