@@ -191,7 +191,9 @@ fn results(
         if result.get("permitted") == Some(&Value::Bool(false)) {
             lines.push(format!("    {} the role may not do this", style("not permitted").red()));
         }
-        lines.extend(rules(result, before.get(resource), after.and_then(|after| after.get(resource)), detail));
+        // What a dry run would do is not to be read back.
+        let after = after.filter(|_| outcome != "would-change").and_then(|after| after.get(resource));
+        lines.extend(rules(result, before.get(resource), after, detail));
     }
     if all.len() > shown {
         lines.push(format!("  … and {} more", all.len() - shown));

@@ -532,8 +532,11 @@ impl Decision<'_> {
             let label = closing.label();
             match closing.keep {
                 Keep::Rest if closing.rule.traffic == Traffic::All => {
+                    let mut protocols: Vec<String> = closing.rest(self.group).iter().map(|traffic| traffic.ec2_protocol()).collect();
+                    protocols.dedup();
                     remarks.push(format!(
-                        "{label} is carved into tcp, udp and icmp; other protocols from there (such as ESP or GRE) are dropped"
+                        "{label} is carved into {}; other protocols from there (such as ESP or GRE) are dropped",
+                        list(&protocols)
                     ));
                 }
                 Keep::Rest => {}

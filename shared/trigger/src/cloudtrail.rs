@@ -6,6 +6,7 @@
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{Excerpt, PrefixListId, SecurityGroupId};
 use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
+use serde_json::Value;
 
 use crate::member::Member;
 use crate::{Own, Reading, TriggerError, foreign};
@@ -15,7 +16,6 @@ const LONGEST_NAME: usize = 255;
 
 pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError> {
     let detail = root.get("detail").object()?;
-    let event_name = detail.get("eventName").text()?.ok_or_else(|| detail.get("eventName").wrong("is missing"))?;
     let cause = cause(&detail);
     let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
 
@@ -27,10 +27,11 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         return ignored(format!("the call failed ({}), so nothing changed", Excerpt(&code)));
     }
     // The role, never the session's name: anybody who may assume a role can call a session what they like.
-    let issuer = detail.at(&["userIdentity", "sessionContext", "sessionIssuer", "arn"]).told();
-    if issuer.is_some() && issuer == own.role_arn {
+    let issuer = detail.at(&["userIdentity", "sessionContext", "sessionIssuer", "arn"]).value().and_then(Value::as_str);
+    if issuer.is_some() && issuer == own.role_arn.as_deref() {
         return ignored("our own role's doing".to_owned());
     }
+    let event_name = detail.get("eventName").text()?.ok_or_else(|| detail.get("eventName").wrong("is missing"))?;
     let source = detail.get("eventSource").text()?;
     match targets(own.guardrail, source, event_name, &detail)? {
         Some(targets) => Ok(Reading::Trigger(Trigger { cause, targets, dry_run: false })),

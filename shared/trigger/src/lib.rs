@@ -90,20 +90,22 @@ fn members(payload: &Value) -> String {
     }
 }
 
-/// Why an event of EventBridge is not for us, by the account and the Region that it is about.
+/// Why an event of EventBridge is not for us, by the account and the Region that it is about. EventBridge names both in every event:
+/// one that doesn't is not taken for our own.
 fn foreign(root: &Member<'_>, detail: &Member<'_>, own: &Own) -> Result<Option<String>, TriggerError> {
-    for member in [root.get("account"), detail.get("recipientAccountId")] {
-        if let Some(account) = member.account()?
-            && account != own.account
-        {
-            return Ok(Some(format!("an event of account {account}")));
+    let accounts = [root.get("account"), detail.get("recipientAccountId")];
+    let regions = [root.get("region"), detail.get("awsRegion")];
+    for (members, ours) in [(accounts, own.account.as_str()), (regions, own.region.as_str())] {
+        let [first, _] = &members;
+        if !members.iter().any(Member::exists) {
+            return Err(first.wrong("is missing, so whose event it is can't be told"));
         }
-    }
-    for member in [root.get("region"), detail.get("awsRegion")] {
-        if let Some(region) = member.id::<Region>()?
-            && region != own.region
-        {
-            return Ok(Some(format!("an event of {region}")));
+        for member in &members {
+            if let Some(its) = member.owner()?
+                && its != ours
+            {
+                return Ok(Some(format!("an event of `{}`, and this function acts in `{ours}` only", Excerpt(&its))));
+            }
         }
     }
     Ok(None)

@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use palisade_policy::id::AccountId;
 use serde_json::Value;
 
 use crate::TriggerError;
@@ -97,13 +96,11 @@ impl<'a> Member<'a> {
         self.text()?.map(|text| text.parse().map_err(|error: T::Err| self.wrong(format!("can't be used: {error}")))).transpose()
     }
 
-    /// An account id, which some senders write as a number, without its leading zeros.
-    pub(crate) fn account(&self) -> Result<Option<AccountId>, TriggerError> {
+    /// An account or a Region, to be compared. Some senders write an account as a number, without its leading zeros.
+    pub(crate) fn owner(&self) -> Result<Option<String>, TriggerError> {
         match self.value {
-            Some(Value::Number(number)) => {
-                format!("{number:0>12}").parse().map(Some).map_err(|error| self.wrong(format!("can't be used: {error}")))
-            }
-            _ => self.id(),
+            Some(Value::Number(number)) => Ok(Some(format!("{number:0>12}"))),
+            _ => Ok(self.text()?.map(str::to_owned)),
         }
     }
 }
