@@ -28,7 +28,7 @@ pub struct Made {
     ec2: aws_sdk_ec2::Client,
     /// Literal ids to real ones.
     real: BTreeMap<String, String>,
-    _proxy: Proxy,
+    proxy: Proxy,
 }
 
 /// Every security group of the account with its rules, by real id.
@@ -70,7 +70,7 @@ impl Made {
             topic_arn: topic.topic_arn.context("the local AWS made a topic without an ARN")?,
             ec2,
             real: BTreeMap::from([(ACCOUNT.to_owned(), account.to_owned())]),
-            _proxy: proxy,
+            proxy,
         };
         made.vpcs(world).await?;
         made.prefix_lists(world).await?;
@@ -183,6 +183,12 @@ impl Made {
     #[must_use]
     pub fn ec2(&self) -> &aws_sdk_ec2::Client {
         &self.ec2
+    }
+
+    /// The endpoint of this account, past the function's proxy.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.proxy.url()
     }
 
     /// The real id in place of a literal one.

@@ -26,17 +26,17 @@ pub trait Gateway {
     /// When it can't be read.
     fn observe(&self, own: &AccountId, resource: &str) -> impl Future<Output = Result<Observed<Self::State>, AwsError>>;
 
-    /// Carries out the changes in an order in which every step is safe, and stops at the first that fails.
+    /// Carries out the changes, which were planned for this state, in an order in which every step is safe. Stops at the first that fails.
     ///
     /// # Errors
     /// See [`Interrupted`].
-    fn apply(&self, resource: &str, changes: &[Change]) -> impl Future<Output = Result<(), Interrupted>>;
+    fn apply(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<(), Interrupted>>;
 
     /// Asks AWS whether the changes would be allowed, without making them. `None` where there is no way to ask.
     ///
     /// # Errors
     /// When the question itself fails.
-    fn permitted(&self, resource: &str, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, AwsError>>;
+    fn permitted(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, AwsError>>;
 
     /// Whether the state is as the change leaves it.
     fn is_made(change: &Change, state: &Self::State) -> bool;

@@ -135,7 +135,7 @@ where
             let done = if rank >= self.common.max_changes {
                 self.over_the_blast_radius(&resource, plan)
             } else if mode == Mode::DryRun {
-                self.rehearse(&resource, plan).await
+                self.rehearse(&resource, &state, plan).await
             } else {
                 Enforcement { gateway: &self.gateway, policy: &self.policy, own, resource: &resource }.carry_out(state, plan).await
             };
@@ -164,11 +164,11 @@ where
     }
 
     /// Dry run: everything but the change itself, and whether EC2 would allow that.
-    async fn rehearse(&self, resource: &str, plan: Plan) -> TargetResult {
+    async fn rehearse(&self, resource: &str, state: &G::State, plan: Plan) -> TargetResult {
         let changes = plan.changes.clone();
         let unread = plan.unread.clone();
         let mut result = result(resource, plan);
-        match self.gateway.permitted(resource, &changes).await {
+        match self.gateway.permitted(state, &changes).await {
             Ok(permitted) => result.permitted = permitted,
             Err(error) => {
                 result.outcome = Outcome::Failed;

@@ -39,7 +39,7 @@ where
         loop {
             attempted.retain(|change| !plan.changes.contains(change));
             attempted.extend(plan.changes.iter().cloned());
-            let moved = match self.gateway.apply(self.resource, &plan.changes).await {
+            let moved = match self.gateway.apply(&state, &plan.changes).await {
                 Ok(()) => match verify(self.gateway, self.own, self.resource, &plan.changes).await {
                     Ok(Verified::All) => return self.changed(told, &attempted).await,
                     Ok(Verified::Gone) => return gone(self.resource, told),
@@ -93,7 +93,7 @@ where
         if back.is_empty() {
             return Ok(());
         }
-        match self.gateway.apply(self.resource, &back).await {
+        match self.gateway.apply(&now, &back).await {
             Ok(()) => {}
             Err(Interrupted::Moved(error) | Interrupted::Failed(error) | Interrupted::NoRoom { error, .. }) => return Err(error),
         }

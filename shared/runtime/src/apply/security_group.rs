@@ -4,7 +4,8 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair};
 use palisade_policy::change::{Change, RuleChange};
 use palisade_policy::cidr::Family;
-use palisade_policy::security_group::{Direction, Source, Tags};
+use palisade_policy::id::SecurityGroupId;
+use palisade_policy::security_group::{Direction, SecurityGroup, Source, Tags};
 
 use crate::aws::AwsError;
 use crate::gateway::Interrupted;
@@ -15,10 +16,10 @@ const MOVED: [&str; 4] =
 
 /// First authorises, one call for each direction and set of tags (EC2 tags every rule of a call alike); then, when all of it is in,
 /// revokes by rule id, one call for each direction. So a crash between two calls never cuts off legitimate traffic.
-pub(crate) async fn apply(ec2: &Client, group: &str, changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change]) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for call in authorisations(changes) {
-        if let Err(error) = authorise(ec2, group, &call, false).await {
+        if let Err(error) = authorise(ec2, &group.id, &call, false).await {
             return Err(match error.code() {
                 Some("RulesPerSecurityGroupLimitExceeded") => Interrupted::NoRoom { error, made },
                 _ => interrupted(error),
@@ -33,10 +34,10 @@ pub(crate) async fn apply(ec2: &Client, group: &str, changes: &[Change]) -> Resu
 }
 
 /// Asks EC2, with `DryRun`, whether the role may make these calls.
-pub(crate) async fn permitted(ec2: &Client, group: &str, changes: &[Change]) -> Result<Option<bool>, AwsError> {
+pub(crate) async fn permitted(ec2: &Client, group: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, AwsError> {
     let mut permitted = true;
     for call in authorisations(changes) {
-        permitted &= allowed(authorise(ec2, group, &call, true).await)?;
+        permitted &= allowed(authorise(ec2, &group.id, &call, true).await)?;
     }
     for call in revocations(changes) {
         permitted &= allowed(revoke(ec2, group, &call, true).await)?;
@@ -90,34 +91,36 @@ fn revocations<'a>(changes: &'a [Change]) -> Vec<Vec<&'a RuleChange>> {
     [Direction::Ingress, Direction::Egress].into_iter().map(revoked).filter(|call| !call.is_empty()).collect()
 }
 
-async fn authorise(ec2: &Client, group: &str, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
+async fn authorise(ec2: &Client, group: &SecurityGroupId, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
     let Some(first) = rules.first() else { return Ok(()) };
     let permissions: Vec<IpPermission> = rules.iter().map(|rule| permission(rule)).collect();
     let tags = tag_specification(&first.rule.tags);
     match first.rule.direction {
         Direction::Ingress => {
-            let call = ec2.authorize_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
+            let call = ec2.authorize_security_group_ingress().group_id(group.as_str()).set_ip_permissions(Some(permissions));
             let call = call.set_tag_specifications(tags).set_dry_run(dry_run.then_some(true));
             call.send().await.map(drop).map_err(|error| AwsError::new("AuthorizeSecurityGroupIngress", &error))
         }
         Direction::Egress => {
-            let call = ec2.authorize_security_group_egress().group_id(group).set_ip_permissions(Some(permissions));
+            let call = ec2.authorize_security_group_egress().group_id(group.as_str()).set_ip_permissions(Some(permissions));
             let call = call.set_tag_specifications(tags).set_dry_run(dry_run.then_some(true));
             call.send().await.map(drop).map_err(|error| AwsError::new("AuthorizeSecurityGroupEgress", &error))
         }
     }
 }
 
-async fn revoke(ec2: &Client, group: &str, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
+async fn revoke(ec2: &Client, group: &SecurityGroup, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
     let Some(first) = rules.first() else { return Ok(()) };
     let operation = match first.rule.direction {
         Direction::Ingress => "RevokeSecurityGroupIngress",
         Direction::Egress => "RevokeSecurityGroupEgress",
     };
+    // By id only: by properties, a group of a default VPC silently ignores what it does not know. The id is the one that the rule has
+    // now; a change's own is a hint, for a rule that was made again has another.
     let mut ids = Vec::new();
     for rule in rules {
-        // By id only: by properties, a group of a default VPC silently ignores what it does not know.
-        match &rule.rule.id {
+        let there = group.rules.iter().find(|there| there.is_same(&rule.rule)).and_then(|there| there.id.as_ref());
+        match there.or(rule.rule.id.as_ref()) {
             Some(id) => ids.push(id.to_string()),
             None => {
                 return Err(AwsError::unreadable(operation, format!("the rule {} from {} has no id", rule.rule.traffic, rule.rule.source)));
@@ -126,12 +129,12 @@ async fn revoke(ec2: &Client, group: &str, rules: &[&RuleChange], dry_run: bool)
     }
     match first.rule.direction {
         Direction::Ingress => {
-            let call = ec2.revoke_security_group_ingress().group_id(group).set_security_group_rule_ids(Some(ids));
+            let call = ec2.revoke_security_group_ingress().group_id(group.id.as_str()).set_security_group_rule_ids(Some(ids));
             let call = call.set_dry_run(dry_run.then_some(true));
             call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
         }
         Direction::Egress => {
-            let call = ec2.revoke_security_group_egress().group_id(group).set_security_group_rule_ids(Some(ids));
+            let call = ec2.revoke_security_group_egress().group_id(group.id.as_str()).set_security_group_rule_ids(Some(ids));
             let call = call.set_dry_run(dry_run.then_some(true));
             call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
         }

@@ -193,12 +193,12 @@ impl Gateway for SecurityGroups {
         }
     }
 
-    async fn apply(&self, resource: &str, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::security_group::apply(&self.ec2, resource, changes).await
+    async fn apply(&self, state: &SecurityGroup, changes: &[Change]) -> Result<(), Interrupted> {
+        apply::security_group::apply(&self.ec2, state, changes).await
     }
 
-    async fn permitted(&self, resource: &str, changes: &[Change]) -> Result<Option<bool>, AwsError> {
-        apply::security_group::permitted(&self.ec2, resource, changes).await
+    async fn permitted(&self, state: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, AwsError> {
+        apply::security_group::permitted(&self.ec2, state, changes).await
     }
 
     fn is_made(change: &Change, state: &SecurityGroup) -> bool {

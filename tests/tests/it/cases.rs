@@ -1,0 +1,64 @@
+//! Every case folder, in both modes, each delivered twice.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_tests::case::Case;
+use palisade_tests::expected::differences;
+use palisade_tests::replay::play;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::scene::{aws, block_on};
+
+#[test]
+fn every_case_comes_out_as_expected() {
+    let upstream = aws();
+    let failures = block_on(async {
+        let at_once = Arc::new(Semaphore::new(3));
+        let mut running = JoinSet::new();
+        for case in Case::all().unwrap() {
+            let at_once = Arc::clone(&at_once);
+            running.spawn(async move {
+                let _turn = at_once.acquire().await;
+                let wrong = match play(upstream, &case, true).await {
+                    Ok(played) => [played.broken.clone(), differences(&case, &played)].concat(),
+                    Err(error) => vec![format!("can't be played: {error:#}")],
+                };
+                (!wrong.is_empty()).then(|| format!("{}\n  {}", case.name, wrong.join("\n  ")))
+            });
+        }
+        running.join_all().await.into_iter().flatten().collect::<BTreeSet<String>>()
+    });
+    assert!(failures.is_empty(), "{}", failures.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn every_guardrail_has_the_cases_that_its_readers_would_try_first() {
+    let names: BTreeSet<String> = Case::all().unwrap().into_iter().map(|case| case.name).collect();
+    let wanted = match Guardrail::RevokeAdminIngress {
+        Guardrail::RevokeAdminIngress => [
+            "console-opens-ssh",
+            "rdp-over-ipv6",
+            "all-tcp-ports",
+            "range-20-25",
+            "all-traffic",
+            "split-halves",
+            "world-and-office-in-one-permission",
+            "prefix-list-holds-the-world",
+            "source-is-a-security-group",
+            "udp-22",
+            "clean-group",
+            "group-is-gone",
+            "modify-widens-a-rule",
+            "our-own-role",
+            "failed-call",
+            "nearly-full-group",
+            "sweep",
+        ],
+    };
+    for name in wanted {
+        assert!(names.contains(name), "the case {name} is missing");
+    }
+}

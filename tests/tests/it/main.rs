@@ -1,0 +1,14 @@
+//! Every test that crosses rooms, in one executable: each one more would link the AWS clients again.
+//!
+//! None needs an AWS account. They share one local AWS, each in an account of its own, and so run in parallel.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+mod cases;
+mod faults;
+mod notices;
+mod races;
+mod rooms;
+mod scene;
+mod settings;
+mod tool;

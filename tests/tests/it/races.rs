@@ -1,0 +1,121 @@
+//! The world moves while a function acts: another function, a person, a crash.
+
+use std::sync::Arc;
+
+use palisade_policy::response::Mode;
+use palisade_tests::stub::{Fault, Gate, How};
+
+use crate::scene::{Scene, block_on, the_result};
+
+fn wait(action: &'static str, gate: &Arc<Gate>) -> Fault {
+    Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(gate)) }
+}
+
+#[test]
+fn two_functions_on_one_group_end_in_the_same_state_and_no_error() {
+    block_on(async {
+        for action in ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"] {
+            for case in ["range-20-25", "descriptions-and-tags-survive", "console-opens-ssh"] {
+                if case == "console-opens-ssh" && action.starts_with("Authorize") {
+                    continue; // nothing to authorise there
+                }
+                let scene = Scene::of(case).await;
+                let gate = Arc::new(Gate::default());
+                let mut slow = scene.function(Mode::Enforce, vec![wait(action, &gate)]).await;
+                let mut quick = scene.function(Mode::Enforce, vec![]).await;
+                let meanwhile = async {
+                    gate.reached().await;
+                    let act = quick.deliver().await;
+                    gate.open();
+                    act
+                };
+                let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+                assert_eq!(the_result(&of_quick)["outcome"], "changed", "{case}");
+                let outcome = the_result(&of_slow)["outcome"].clone();
+                assert!(outcome == "compliant" || outcome == "changed", "{case} at {action}: {outcome}");
+                assert_eq!(scene.rules().await, scene.expected_rules(), "{case} at {action}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_crash_before_the_revoke_cuts_nobody_off_and_the_next_run_finishes() {
+    block_on(async {
+        let scene = Scene::of("range-20-25").await;
+        let before = scene.rules().await;
+        let gate = Arc::new(Gate::default());
+        let mut first = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        tokio::select! {
+            _ = first.deliver() => panic!("it passed the gate"),
+            () = gate.reached() => {}
+        }
+        first.lambda.stop().await.unwrap();
+        let between = scene.rules().await;
+        assert!(before.iter().all(|rule| between.contains(rule)), "everything is still let in: {between:?}");
+        assert_eq!(between.len(), before.len() + 2, "and both pieces are there: {between:?}");
+
+        let act = scene.function(Mode::Enforce, vec![]).await.deliver().await;
+        assert_eq!(the_result(&act)["outcome"], "changed");
+        assert_eq!(scene.rules().await, scene.expected_rules());
+    });
+}
+
+#[test]
+fn a_group_that_is_deleted_meanwhile_is_gone() {
+    block_on(async {
+        let scene = Scene::of("console-opens-ssh").await;
+        let gate = Arc::new(Gate::default());
+        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            let group = scene.case.world.security_groups.keys().next().unwrap();
+            scene.made.ec2().delete_security_group().group_id(scene.made.real(group)).send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        assert_eq!(the_result(&act)["outcome"], "gone", "{:?}", act.answer);
+        assert!(act.notices.is_empty());
+    });
+}
+
+#[test]
+fn what_somebody_else_adds_meanwhile_stays() {
+    block_on(async {
+        let scene = Scene::of("range-20-25").await;
+        let gate = Arc::new(Gate::default());
+        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
+            let call = scene.made.ec2().authorize_security_group_ingress().group_id(group);
+            call.ip_protocol("tcp").from_port(8443).to_port(8443).cidr_ip("198.51.100.0/24").send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        assert_eq!(the_result(&act)["outcome"], "changed");
+        let rules = scene.rules().await;
+        assert!(rules.contains(&"tcp/8443 from 198.51.100.0/24".to_owned()), "{rules:?}");
+        assert!(scene.expected_rules().iter().all(|rule| rules.contains(rule)), "{rules:?}");
+    });
+}
+
+#[test]
+fn a_rule_that_somebody_else_revokes_meanwhile_is_no_error() {
+    block_on(async {
+        let scene = Scene::of("console-opens-ssh").await;
+        let gate = Arc::new(Gate::default());
+        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
+            let call = scene.made.ec2().revoke_security_group_ingress().group_id(group);
+            call.ip_protocol("tcp").from_port(22).to_port(22).cidr_ip("0.0.0.0/0").send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let outcome = the_result(&act)["outcome"].clone();
+        assert!(outcome == "changed" || outcome == "compliant", "{outcome}");
+        assert_eq!(scene.rules().await, scene.expected_rules());
+    });
+}

@@ -1,0 +1,112 @@
+//! The house keeps its shape: what may import what, and one name everywhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_tests::binaries::root;
+
+/// The names of every crate that a package needs to run.
+fn crates_of(package: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}", "--locked"];
+    let output = Command::new(cargo).args(tree).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    listed.lines().filter_map(|line| line.split(' ').next()).filter(|name| *name != package).map(str::to_owned).collect()
+}
+
+fn assert_room(package: &str, forbidden: &[&str]) {
+    let crates = crates_of(package);
+    assert!(crates.len() > 3, "cargo tree names the crates of {package}: {crates:?}");
+    for name in crates {
+        let banned =
+            forbidden.iter().find(|banned| name == **banned || banned.strip_suffix('*').is_some_and(|start| name.starts_with(start)));
+        assert!(banned.is_none(), "{package} must not need {name}");
+    }
+}
+
+#[test]
+fn policy_is_pure() {
+    assert_room("palisade-policy", &["tokio*", "tracing*", "aws-*", "lambda_*", "hyper*", "chrono", "palisade-*"]);
+}
+
+#[test]
+fn trigger_reads_and_does_nothing_else() {
+    assert_room("palisade-trigger", &["tokio*", "tracing*", "aws-*", "lambda_*", "hyper*", "palisade-runtime"]);
+}
+
+#[test]
+fn a_function_needs_no_other_function_and_no_tests() {
+    for guardrail in Guardrail::ALL {
+        let others: Vec<&str> = Guardrail::ALL.iter().filter(|other| **other != guardrail).map(|other| other.id()).collect();
+        assert_room(guardrail.id(), &[others.as_slice(), &["palisade-tests", "proptest", "insta"]].concat());
+    }
+}
+
+#[test]
+fn nobody_needs_a_function_as_a_library() {
+    let functions: Vec<&str> = Guardrail::ALL.iter().map(|guardrail| guardrail.id()).collect();
+    assert_room("palisade-tests", &functions);
+}
+
+#[test]
+fn the_clock_and_the_environment_stay_out_of_policy_and_trigger() {
+    for room in ["shared/policy/src", "shared/trigger/src"] {
+        for entry in fs::read_dir(root().join(room)).unwrap() {
+            let path = entry.unwrap().path();
+            let source = fs::read_to_string(&path).unwrap();
+            for banned in ["Timestamp::now", "SystemTime", "Instant::now", "std::env", "std::fs", "std::net::Tcp", "println!", "async fn"] {
+                assert!(!source.contains(banned), "{} has `{banned}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_guardrail_has_its_rooms_under_one_name() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut missing = Vec::new();
+    for guardrail in Guardrail::ALL {
+        let id = guardrail.id();
+        let module = format!("shared/policy/src/{}.rs", id.replace('-', "_"));
+        for room in [format!("functions/{id}/src/main.rs"), format!("functions/{id}/Cargo.toml"), module.clone(), format!("events/{id}")] {
+            if !root().join(&room).exists() {
+                missing.push(format!("{id} has no {room}"));
+            }
+        }
+        let heading = format!("//! # {id}\n");
+        if !fs::read_to_string(root().join(&module)).is_ok_and(|source| source.starts_with(&heading)) {
+            missing.push(format!("{module} does not begin with the heading `{id}`"));
+        }
+        if !readme.contains(&format!("| `{id}`")) {
+            missing.push(format!("the guardrail table of README.md has no {id}"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_room_belongs_to_a_guardrail() {
+    let known: BTreeSet<&str> = Guardrail::ALL.iter().map(|guardrail| guardrail.id()).collect();
+    for rooms in ["functions", "events"] {
+        for entry in fs::read_dir(root().join(rooms)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(known.contains(name.as_str()), "{rooms}/{name} is no guardrail's");
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut sources = vec![root().join("shared/runtime/src/settings.rs")];
+    sources.extend(Guardrail::ALL.iter().map(|guardrail| root().join("functions").join(guardrail.id()).join("src/main.rs")));
+    for path in sources {
+        let source = fs::read_to_string(&path).unwrap();
+        for name in source.split('"').filter(|text| text.starts_with("PALISADE_") && text.len() > "PALISADE_".len()) {
+            assert!(readme.contains(&format!("`{name}`")), "README.md does not tell of {name}");
+        }
+    }
+}

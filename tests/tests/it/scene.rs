@@ -1,0 +1,106 @@
+//! A case, set up for a test that wants something to go wrong in it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use palisade_policy::response::Mode;
+use palisade_tests::binaries;
+use palisade_tests::case::Case;
+use palisade_tests::lambda::{Answer, Lambda};
+use palisade_tests::local_aws::LocalAws;
+use palisade_tests::proxy::Proxy;
+use palisade_tests::replay::{self, Act};
+use palisade_tests::stub::{Fault, How, Stub};
+use palisade_tests::world::Made;
+use serde_json::Value;
+
+/// The local AWS of this process, with the functions built: it ends with the process.
+pub(crate) fn aws() -> SocketAddr {
+    static AWS: OnceLock<LocalAws> = OnceLock::new();
+    let start = || {
+        binaries::build().unwrap();
+        LocalAws::start(&|what| eprintln!("{what}")).unwrap()
+    };
+    AWS.get_or_init(start).address()
+}
+
+/// Runs a test's future.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+pub(crate) struct Scene {
+    pub(crate) case: Case,
+    pub(crate) made: Made,
+}
+
+impl Scene {
+    pub(crate) async fn of(case: &str) -> Self {
+        Self::with(case, &[]).await
+    }
+
+    /// With further settings of the function.
+    pub(crate) async fn with(case: &str, settings: &[(&str, &str)]) -> Self {
+        let mut case = Case::find(case).unwrap();
+        case.world.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let made = Made::make(aws(), &replay::account(), &case.world).await.unwrap();
+        Self { case, made }
+    }
+
+    /// A function behind a proxy where these calls go wrong.
+    pub(crate) async fn function(&self, mode: Mode, faults: Vec<Fault>) -> Function {
+        let stub = Stub { faults, ..replay::stub(&self.case, &self.made) };
+        let proxy = Proxy::start(aws(), &self.made.account, stub).await.unwrap();
+        let lambda = replay::start(&self.case, &self.made, &proxy, mode).await.unwrap();
+        Function { lambda, proxy, event: self.made.with_real_ids(&self.case.event) }
+    }
+
+    /// The rules of the case's only group, as lines.
+    pub(crate) async fn rules(&self) -> Vec<String> {
+        let (literal, _) = self.case.world.security_groups.iter().next().unwrap();
+        self.made.read().await.unwrap().get(self.made.real(literal)).map(|group| group.lines()).unwrap_or_default()
+    }
+
+    /// The rules of that group as `expected.json` has them after enforcement.
+    pub(crate) fn expected_rules(&self) -> Vec<String> {
+        let (literal, _) = self.case.world.security_groups.iter().next().unwrap();
+        let lines = &self.case.expected.as_ref().unwrap()["world"][literal];
+        lines.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub(crate) struct Function {
+    pub(crate) lambda: Lambda,
+    pub(crate) proxy: Proxy,
+    event: String,
+}
+
+impl Function {
+    pub(crate) async fn deliver(&mut self) -> Act {
+        replay::act(&mut self.lambda, &self.proxy, &self.event).await.unwrap()
+    }
+
+    pub(crate) async fn log(self) -> Vec<Value> {
+        self.lambda.stop().await.unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+pub(crate) fn refuse(action: &'static str, calls: std::ops::RangeInclusive<usize>, status: u16, code: &'static str) -> Fault {
+    Fault { action, calls, how: How::Refuse { status, code } }
+}
+
+/// The one result of a response, also of one at the end of an error.
+pub(crate) fn the_result(act: &Act) -> Value {
+    let response = act.response().unwrap_or_else(|| panic!("no response in {:?}", act.answer));
+    let results = response["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1, "{response}");
+    results[0].clone()
+}
+
+pub(crate) fn error(act: &Act) -> (&str, &str) {
+    match &act.answer {
+        Answer::Error { kind, message } => (kind, message),
+        Answer::Response(response) => panic!("no error, but {response}"),
+    }
+}

@@ -1,0 +1,90 @@
+//! Settings are read once at start, and strictly: what can't be used stops the function, with the variable's name.
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_tests::binaries;
+use palisade_tests::lambda::{InitError, Lambda};
+
+use crate::scene::{aws, block_on};
+
+const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:palisade";
+const TOPIC: (&str, &str) = ("PALISADE_TOPIC_ARN", "arn:aws:sns:eu-west-1:111122223333:palisade");
+
+/// Starts the function with these variables, and gives the error that it reports to Lambda, if it does not start.
+fn init_error(variables: &[(&str, &str)]) -> Option<InitError> {
+    aws();
+    block_on(async {
+        let mut environment = vec![("AWS_REGION".to_owned(), "eu-west-1".to_owned()), (TOPIC.0.to_owned(), TOPIC.1.to_owned())];
+        for (name, value) in variables {
+            environment.retain(|(its, _)| its != name);
+            if *value != "<unset>" {
+                environment.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+        let binary = binaries::of(Guardrail::RevokeAdminIngress).unwrap();
+        let mut lambda = Lambda::start(&binary, ARN, &environment).await.unwrap();
+        // An event that needs no AWS.
+        lambda.invoke(r#"{"key1": "value1"}"#).await.err().map(|error| error.downcast::<InitError>().unwrap())
+    })
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_stops_the_function_with_its_name() {
+    let table = [
+        ("PALISADE_TOPIC_ARN", "<unset>", "is not set"),
+        ("PALISADE_TOPIC_ARN", "", "`` is not an ARN"),
+        ("PALISADE_TOPIC_ARN", "palisade", "is not an ARN"),
+        ("PALISADE_TOPIC_ARN", "arn:aws:sqs:eu-west-1:111122223333:palisade", "not an ARN of sns"),
+        ("PALISADE_MODE", "Enforce", "`Enforce` is not `dry-run` or `enforce`"),
+        ("PALISADE_MODE", "", "`` is not `dry-run` or `enforce`"),
+        ("PALISADE_MODE", "enforce ", "`enforce ` is not"),
+        ("PALISADE_EXEMPTIONS", "on", "`on` is not `tags` or `off`"),
+        ("PALISADE_MAX_CHANGES", "0", "can't be used"),
+        ("PALISADE_MAX_CHANGES", "fifty", "can't be used"),
+        ("PALISADE_MAX_CHANGES", "-1", "can't be used"),
+        ("PALISADE_ROLE_ARN", "palisade-role", "is not an ARN"),
+        ("PALISADE_FAILURE_QUEUE_URL", "arn:aws:sqs:eu-west-1:111122223333:palisade", "is not the URL of a queue"),
+        ("PALISADE_ADMIN_PORTS", "", "`` is not a port"),
+        ("PALISADE_ADMIN_PORTS", "22,ssh", "`ssh` is not a port"),
+        ("PALISADE_ADMIN_PORTS", "22;3389", "`22;3389` is not a port"),
+        ("PALISADE_ADMIN_PORTS", "70000", "`70000` is not a port"),
+        ("PALISADE_ADMIN_PORTS", "5910-5900", "`5910-5900` is not a port"),
+        ("PALISADE_TRUSTED_SOURCES", "198.51.100.0", "`198.51.100.0` is not a CIDR block"),
+        ("PALISADE_TRUSTED_SOURCES", "198.51.100.7/24", "did you mean `198.51.100.0/24`"),
+        ("PALISADE_TRUSTED_SOURCES", "198.51.100.0/24,", "`` is not a CIDR block"),
+        ("PALISADE_TRUSTED_SOURCES", "44.0.0.0/8", "as wide as what counts as the world"),
+        ("PALISADE_TRUSTED_SOURCES", "::/0", "as wide as what counts as the world"),
+        ("PALISADE_REPLACEMENT_SOURCES", "0.0.0.0/0", "as wide as what counts as the world"),
+        ("PALISADE_WORLD_PREFIX_V4", "33", "`/33` is not a prefix length"),
+        ("PALISADE_WORLD_PREFIX_V4", "0", "`/0` is not a prefix length"),
+        ("PALISADE_WORLD_PREFIX_V6", "/16", "can't be used"),
+        ("PALISADE_RANGES", "keep", "`keep` is not `carve` or `revoke`"),
+        ("AWS_REGION", "<unset>", "is not set"),
+        ("PALISADE_ADMIN_PORT", "22", "is not a setting of this function"),
+        ("PALISADE_IN_USE", "strip", "is not a setting of this function"),
+        ("PALISADE_", "", "is not a setting of this function"),
+    ];
+    for (variable, value, problem) in table {
+        let error = init_error(&[(variable, value)]).unwrap_or_else(|| panic!("it started with {variable}=`{value}`"));
+        assert_eq!(error.kind, "Palisade.Settings");
+        assert!(error.message.contains(&format!("`{variable}`")), "{variable}=`{value}`: {}", error.message);
+        assert!(error.message.contains(problem), "{variable}=`{value}`: {}", error.message);
+    }
+}
+
+#[test]
+fn settings_that_make_sense_start_the_function() {
+    let table: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("PALISADE_MODE", "enforce"), ("PALISADE_MAX_CHANGES", "1"), ("PALISADE_EXEMPTIONS", "off")],
+        &[("PALISADE_ADMIN_PORTS", "22, 5900-5910, udp/3389, high-risk")],
+        &[("PALISADE_TRUSTED_SOURCES", "198.51.100.0/24, 2001:db8::/32"), ("PALISADE_REPLACEMENT_SOURCES", "203.0.113.0/24")],
+        &[("PALISADE_WORLD_PREFIX_V4", "4"), ("PALISADE_WORLD_PREFIX_V6", "128"), ("PALISADE_RANGES", "revoke")],
+        &[
+            ("PALISADE_FAILURE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/111122223333/q"),
+            ("PALISADE_ROLE_ARN", "arn:aws:iam::111122223333:role/r"),
+        ],
+    ];
+    for settings in table {
+        assert_eq!(init_error(settings), None, "{settings:?}");
+    }
+}
