@@ -125,3 +125,61 @@ fn notice(response: &Response, gravest: Outcome) -> Notice {
         ],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use palisade_policy::guardrail::Guardrail;
+    use palisade_policy::plan::Sketch;
+    use palisade_policy::response::{Mode, TargetResult};
+    use palisade_policy::trigger::{Cause, Door};
+
+    use super::*;
+
+    fn response(targets: usize, length: usize) -> Response {
+        let result = |number| TargetResult {
+            resource: format!("sg-{number}"),
+            outcome: Outcome::Changed,
+            reason: "x".repeat(length),
+            remarks: Vec::new(),
+            changes: Vec::new(),
+            undo: Vec::new(),
+            permitted: None,
+            told: true,
+            sketch: Sketch::default(),
+        };
+        Response {
+            guardrail: Guardrail::RevokeAdminIngress,
+            mode: Mode::Enforce,
+            account: "111122223333".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            trigger: Cause::new(Door::Direct),
+            ignored: None,
+            results: (0..targets).map(result).collect(),
+            summary: BTreeMap::from([(Outcome::Changed, targets)]),
+        }
+    }
+
+    #[test]
+    fn a_notice_that_is_too_long_becomes_several_and_each_is_a_whole_response() {
+        let notices = notices(&response(300, 2_000));
+        assert!(notices.len() > 1);
+        let mut told = Vec::new();
+        for notice in &notices {
+            assert!(notice.message.len() <= LONGEST_MESSAGE);
+            let message: Value = serde_json::from_str(&notice.message).unwrap();
+            let response: Value = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+            let results = response["results"].as_array().unwrap();
+            assert_eq!(response["summary"]["changed"], results.len());
+            told.extend(results.iter().map(|result| result["resource"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(told, (0..300).map(|number| format!("sg-{number}")).collect::<Vec<_>>(), "each target once, in order");
+    }
+
+    #[test]
+    fn one_notice_tells_of_all_when_it_fits_and_none_is_sent_when_there_is_nothing_to_tell() {
+        assert_eq!(notices(&response(3, 10)).len(), 1);
+        assert_eq!(notices(&response(0, 10)).len(), 0);
+    }
+}
