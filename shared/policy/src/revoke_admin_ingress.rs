@@ -259,10 +259,11 @@ impl Policy {
         let mut decision = Decision { closings, additions: Vec::new(), unread, sources, group };
         decision.additions = decision.additions(judged, &self.settings.replacements);
         for _ in 0..refusals {
-            if !decision.squeeze(None, Because::Refused) {
-                break;
+            let wanted = decision.additions.len();
+            // A piece that one rule gives up may be another's as well: only fewer pieces are worth asking EC2 again.
+            while decision.additions.len() >= wanted && decision.squeeze(None, Because::Refused) {
+                decision.additions = decision.additions(judged, &self.settings.replacements);
             }
-            decision.additions = decision.additions(judged, &self.settings.replacements);
         }
         while let Some(full) = Family::BOTH.into_iter().find(|family| decision.overflows(*family)) {
             if !decision.squeeze(Some(full), Because::Quota) {
@@ -389,7 +390,7 @@ impl Closing<'_> {
 
     fn with(&self, traffic: Traffic, source: Source) -> Rule {
         let tags = self.rule.tags.iter().filter(|(key, _)| !reserved(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
-        Rule { id: None, direction: Direction::Ingress, traffic, source, description: self.rule.description.clone(), tags }
+        Rule { id: None, direction: Direction::Ingress, traffic, source, description: None, tags }
     }
 }
 
