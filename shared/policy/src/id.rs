@@ -30,10 +30,18 @@ impl fmt::Display for Excerpt<'_> {
             if taken == LONGEST {
                 return f.write_str("…");
             }
-            fmt::Write::write_char(f, if c.is_control() { '\u{fffd}' } else { c })?;
+            fmt::Write::write_char(f, printable(c))?;
         }
         Ok(())
     }
+}
+
+/// The character, or a replacement where it would steer what shows the text: control characters, line separators, and those that turn
+/// the direction of writing.
+#[must_use]
+pub fn printable(c: char) -> char {
+    let steers = c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if steers { '\u{fffd}' } else { c }
 }
 
 macro_rules! text_id {

@@ -390,7 +390,7 @@ impl Closing<'_> {
 
     fn with(&self, traffic: Traffic, source: Source) -> Rule {
         let tags = self.rule.tags.iter().filter(|(key, _)| !reserved(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
-        Rule { id: None, direction: Direction::Ingress, traffic, source, description: None, tags }
+        Rule { id: None, direction: Direction::Ingress, traffic, source, description: self.rule.description.clone(), tags }
     }
 }
 
