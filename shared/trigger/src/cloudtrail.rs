@@ -23,8 +23,8 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         return ignored(why);
     }
     if detail.get("errorCode").exists() {
-        let code = detail.get("errorCode").told().unwrap_or_else(|| "an error".to_owned());
-        return ignored(format!("the call failed ({}), so nothing changed", Excerpt(&code)));
+        let code = detail.get("errorCode").told().map(|code| format!(" (`{}`)", Excerpt(&code))).unwrap_or_default();
+        return ignored(format!("the call failed{code}, so nothing changed"));
     }
     // The role, never the session's name: anybody who may assume a role can call a session what they like.
     let issuer = detail.at(&["userIdentity", "sessionContext", "sessionIssuer", "arn"]).value().and_then(Value::as_str);

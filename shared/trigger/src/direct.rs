@@ -3,6 +3,8 @@
 //! Read strictly, because a person wrote it: an unknown member, one of another function, an empty list, a wrong type or a malformed id is
 //! an error. It is a dry run unless it says `"dryRun": false`.
 
+use std::collections::BTreeSet;
+
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{Excerpt, SecurityGroupId};
 use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
@@ -23,9 +25,9 @@ fn answered(guardrail: Guardrail) -> &'static [&'static str] {
     }
 }
 
-/// Whether a payload means to be a direct call: it has a member that only those have.
-pub(crate) fn is_call(payload: &Value) -> bool {
-    MEMBERS.iter().any(|name| payload.get(name).is_some())
+/// A member of the payload that only a direct call has: by having one it means to be one.
+pub(crate) fn member_of_call(payload: &Value) -> Option<&'static str> {
+    MEMBERS.into_iter().find(|name| payload.get(name).is_some())
 }
 
 pub(crate) fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> {
@@ -60,17 +62,18 @@ fn security_groups(list: &Value) -> Result<Vec<SecurityGroupId>, TriggerError> {
     if items.is_empty() {
         return wrong(name.to_owned(), "is empty".to_owned());
     }
-    if items.len() > MOST_IDS {
-        return wrong(name.to_owned(), format!("names more than {MOST_IDS} groups; use `sweep`"));
-    }
-    let mut ids: Vec<SecurityGroupId> = Vec::new();
+    let mut ids: BTreeSet<SecurityGroupId> = BTreeSet::new();
+    let mut in_order: Vec<SecurityGroupId> = Vec::new();
     for (i, item) in items.iter().enumerate() {
         let Value::String(text) = item else { return wrong(format!("{name}[{i}]"), "is not a text".to_owned()) };
         match text.parse() {
-            Ok(id) if ids.contains(&id) => {}
-            Ok(id) => ids.push(id),
+            Ok(id) if !ids.insert(SecurityGroupId::clone(&id)) => {}
+            Ok(id) => in_order.push(id),
             Err(error) => return wrong(format!("{name}[{i}]"), format!("can't be used: {error}")),
         }
     }
-    Ok(ids)
+    if in_order.len() > MOST_IDS {
+        return wrong(name.to_owned(), format!("names more than {MOST_IDS} groups; use `sweep`"));
+    }
+    Ok(in_order)
 }

@@ -64,10 +64,16 @@ pub enum TriggerError {
 /// A payload of no known shape, or a known one whose needed members are missing or wrong.
 pub fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> {
     let root = Member::root(payload);
+    // EventBridge adds no such member: somebody pasted an event and wrote into it what only a call can ask for.
+    if payload.get("detail-type").is_some()
+        && let Some(name) = direct::member_of_call(payload)
+    {
+        return Err(root.get(name).wrong("is for a direct call, and this is an event"));
+    }
     match (payload.get("detail-type").and_then(Value::as_str), payload.get("source").and_then(Value::as_str)) {
         (Some("AWS API Call via CloudTrail"), _) => cloudtrail::read(&root, own),
         (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => schedule::read(&root, own),
-        (None, _) if direct::is_call(payload) => direct::read(payload, own),
+        _ if direct::member_of_call(payload).is_some() => direct::read(payload, own),
         _ => Err(TriggerError::Unrecognised(members(payload))),
     }
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use palisade_policy::id::printable;
 use serde_json::Value;
 
 use crate::TriggerError;
@@ -75,10 +76,9 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// A text for a notice: of whatever type, cut, and without control characters. Nothing depends on it, so it is never an error.
+    /// A text for a notice, cut, and without control characters. Nothing depends on it, so one of another type is no error but not told.
     pub(crate) fn told(&self) -> Option<String> {
-        let text = self.value?.as_str()?.trim();
-        let clean: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(LONGEST_TEXT).collect();
+        let clean: String = self.value?.as_str()?.trim().chars().map(printable).take(LONGEST_TEXT).collect();
         (!clean.is_empty()).then_some(clean)
     }
 
@@ -99,7 +99,7 @@ impl<'a> Member<'a> {
     /// An account or a Region, to be compared. Some senders write an account as a number, without its leading zeros.
     pub(crate) fn owner(&self) -> Result<Option<String>, TriggerError> {
         match self.value {
-            Some(Value::Number(number)) => Ok(Some(format!("{number:0>12}"))),
+            Some(Value::Number(number)) => Ok(Some(format!("{:0>12}", number.to_string()))),
             _ => Ok(self.text()?.map(str::to_owned)),
         }
     }
