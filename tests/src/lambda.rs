@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::http::{HangUp, Server, answer};
 
-/// Longer than any of our functions may take.
+/// The timeout of a function, unless a test gives it another.
 const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a function answered.
@@ -66,6 +66,7 @@ struct Event {
 #[derive(Debug)]
 struct State {
     function_arn: String,
+    timeout: Mutex<Duration>,
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     waiting: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
     init_error: Mutex<Option<InitError>>,
@@ -80,6 +81,7 @@ impl Lambda {
         let (events, receiver) = mpsc::channel(8);
         let state = Arc::new(State {
             function_arn: function_arn.to_owned(),
+            timeout: Mutex::new(TIMEOUT),
             events: tokio::sync::Mutex::new(receiver),
             waiting: Mutex::default(),
             init_error: Mutex::default(),
@@ -140,6 +142,11 @@ impl Lambda {
         }
     }
 
+    /// Gives the function another timeout from its next invocation on. Lambda would end it then; this only tells it so.
+    pub fn set_timeout(&self, timeout: Duration) {
+        *self.state.timeout.lock().unwrap_or_else(PoisonError::into_inner) = timeout;
+    }
+
     /// The lines that it has logged so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
@@ -186,7 +193,10 @@ impl State {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let headers = [
                     ("lambda-runtime-aws-request-id", event.request_id),
-                    ("lambda-runtime-deadline-ms", (now + TIMEOUT).as_millis().to_string()),
+                    (
+                        "lambda-runtime-deadline-ms",
+                        (now + *self.timeout.lock().unwrap_or_else(PoisonError::into_inner)).as_millis().to_string(),
+                    ),
                     ("lambda-runtime-invoked-function-arn", self.function_arn.clone()),
                     ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned()),
                 ];

@@ -41,7 +41,10 @@ pub async fn play(case: &Case) -> anyhow::Result<Live> {
 
     let published = Arc::new(Mutex::new(Vec::<Call>::new()));
     let sink = sink(Arc::clone(&published)).await?;
-    let mut environment: Vec<(String, String)> = env::vars().filter(|(name, _)| is_passed_on(name)).collect();
+    let mut environment: Vec<(String, String)> = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| is_passed_on(name))
+        .collect();
     environment.extend([
         ("PALISADE_MODE".to_owned(), Mode::DryRun.to_string()),
         ("PALISADE_TOPIC_ARN".to_owned(), format!("arn:aws:sns:{region}:{account}:the-replay-tools-own-sink")),

@@ -110,7 +110,7 @@ impl Account {
             let count = *count;
             self.stub.fault(&call.action, count).cloned()
         };
-        if let Some(How::Wait(gate)) = &how {
+        if let Some(How::Wait(gate) | How::WaitAndTell(gate, _)) = &how {
             gate.pass().await;
         }
         let answered = match &how {
@@ -120,17 +120,19 @@ impl Account {
                 first.map(|body| answer(200, "text/xml", body)).ok_or(HangUp)
             }
             Some(How::LoseAnswer) => {
-                let _ = self.forward(request, &call).await;
+                let _ = self.forward(request, &call, "").await;
                 Err(HangUp)
             }
-            Some(How::Wait(_)) | None => self.forward(request, &call).await,
+            Some(How::WaitAndTell(_, element)) => self.forward(request, &call, element).await,
+            Some(How::Wait(_)) | None => self.forward(request, &call, "").await,
         };
         call.status = answered.as_ref().ok().map(|response| response.status().as_u16());
         self.seen().calls.push(call);
         answered
     }
 
-    async fn forward(&self, request: Request<Bytes>, call: &Call) -> Result<Response<Full<Bytes>>, HangUp> {
+    /// The answer of the local AWS, with `element` as one element more.
+    async fn forward(&self, request: Request<Bytes>, call: &Call, element: &str) -> Result<Response<Full<Bytes>>, HangUp> {
         let (mut parts, mut body) = request.into_parts();
         let cut = self.stub.page_size.is_some() && is_listing(&call.action);
         if cut {
@@ -151,6 +153,11 @@ impl Account {
                 Ok(rewritten) => body = rewritten.into(),
                 Err(error) => return Ok(answer(500, "text/plain", format!("the stub failed: {error:#}"))),
             }
+        }
+        if let (false, Some(end)) = (element.is_empty(), String::from_utf8_lossy(&body).rfind("</")) {
+            let mut xml = String::from_utf8_lossy(&body).into_owned();
+            xml.insert_str(end, element);
+            body = xml.into();
         }
         self.seen().first_answers.entry(call.action.clone()).or_insert_with(|| body.clone());
         let content_type = parts.headers.get(hyper::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/xml");

@@ -46,6 +46,8 @@ pub enum How {
     AnswerOfFirst,
     /// It waits at a gate.
     Wait(Arc<Gate>),
+    /// It waits at a gate, and the answer has one element more: the local AWS does not say what it revoked.
+    WaitAndTell(Arc<Gate>, String),
 }
 
 /// Where a call waits until a test has done what it wants to do meanwhile.

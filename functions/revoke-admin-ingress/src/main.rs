@@ -24,8 +24,8 @@ fn policy(variables: &mut Variables) -> Result<Policy, SettingsError> {
         ports: variables.parsed("PALISADE_ADMIN_PORTS")?.unwrap_or(default.ports),
         trusted: variables.list("PALISADE_TRUSTED_SOURCES")?,
         replacements: variables.list("PALISADE_REPLACEMENT_SOURCES")?,
-        world_prefix_v4: variables.parsed("PALISADE_WORLD_PREFIX_V4")?.unwrap_or(default.world_prefix_v4),
-        world_prefix_v6: variables.parsed("PALISADE_WORLD_PREFIX_V6")?.unwrap_or(default.world_prefix_v6),
+        world_prefix_v4: variables.whole("PALISADE_WORLD_PREFIX_V4", 1)?.unwrap_or(default.world_prefix_v4),
+        world_prefix_v6: variables.whole("PALISADE_WORLD_PREFIX_V6", 1)?.unwrap_or(default.world_prefix_v6),
         ranges: variables.one_of("PALISADE_RANGES", &[("carve", Ranges::Carve), ("revoke", Ranges::Revoke)])?.unwrap_or(default.ranges),
         exemptions: variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(default.exemptions),
     };

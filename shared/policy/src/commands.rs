@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::change::{Change, RuleChange};
 use crate::cidr::Family;
 use crate::id::Region;
-use crate::security_group::{Direction, Source};
+use crate::security_group::{Direction, Source, is_reserved};
 
 /// The command that makes the change, on one line, to be pasted into a POSIX shell.
 #[must_use]
@@ -23,13 +23,8 @@ pub fn command(change: &Change, region: &Region) -> String {
         "aws ec2 {verb}-security-group-{direction} --region {region} --group-id {} --ip-permissions {permissions}",
         rule_change.group_id
     );
-    let tags: Vec<Value> = rule_change
-        .rule
-        .tags
-        .iter()
-        .filter(|(key, _)| !key.starts_with("aws:"))
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect();
+    let tags: Vec<Value> =
+        rule_change.rule.tags.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     if matches!(change, Change::AuthorizeRule(_)) && !tags.is_empty() {
         let tags = json!([{"ResourceType": "security-group-rule", "Tags": tags}]);
         command.push_str(&format!(" --tag-specifications {}", quoted(&tags.to_string())));

@@ -70,7 +70,7 @@ fn end(text: &str) -> Option<Timestamp> {
         let date: Date = text.parse().ok()?;
         return Some(date.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     }
-    // jiff reads more than RFC 3339 (weeks, a space for the `T`); an exemption doesn't need them.
+    // jiff reads a space for the `T` as well; an exemption doesn't need that.
     text.contains('T').then(|| text.parse().ok())?
 }
 

@@ -15,7 +15,7 @@ pub struct IdError {
 
 impl IdError {
     pub(crate) fn new(given: &str, wanted: &'static str) -> Self {
-        Self { given: Excerpt(given).to_string(), wanted }
+        Self { given: given.chars().take(Excerpt::LONGEST + 1).collect(), wanted }
     }
 }
 
@@ -23,11 +23,14 @@ impl IdError {
 #[derive(Debug, Clone, Copy)]
 pub struct Excerpt<'a>(pub &'a str);
 
+impl Excerpt<'_> {
+    const LONGEST: usize = 80;
+}
+
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 80;
         for (taken, c) in self.0.chars().enumerate() {
-            if taken == LONGEST {
+            if taken == Self::LONGEST {
                 return f.write_str("…");
             }
             fmt::Write::write_char(f, printable(c))?;

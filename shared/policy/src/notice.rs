@@ -173,6 +173,7 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
 fn legend(mode: Mode, outcome: Outcome) -> &'static str {
     match (mode, outcome) {
         (_, Outcome::Exempt | Outcome::Refused) => "as they are",
+        (_, Outcome::Failed) => "- was to go, + was to be added",
         (Mode::DryRun, _) => "- would go, + would be added",
         (Mode::Enforce, _) => "- gone, + added",
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
@@ -95,6 +96,9 @@ pub struct TargetResult {
     /// Whether anybody is told.
     #[serde(skip)]
     pub told: bool,
+    /// When the exemption that it is left alone for ends.
+    #[serde(skip)]
+    pub exempt_until: Option<Timestamp>,
     /// The resource before and after, for the notice's text.
     #[serde(skip)]
     pub sketch: Sketch,

@@ -19,14 +19,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::address::AddressSet;
+use crate::address::{AddressSet, public};
 use crate::change::{Change, RuleChange};
 use crate::cidr::{Cidr, Family};
 use crate::exemption::Exemption;
 use crate::exposure::{Atom, World};
 use crate::guardrail::Guardrail;
 use crate::plan::{Fate, Plan, Sketch, SketchLine, Verdict};
-use crate::security_group::{Direction, Rule, SecurityGroup, Source};
+use crate::security_group::{Direction, Rule, SecurityGroup, Source, is_reserved};
 use crate::traffic::{Icmp, PortRange, PortSet, Traffic, Transport, list};
 
 /// Rules of one family and direction that a group may hold unless the account's quota was raised ("Amazon VPC quotas").
@@ -109,7 +109,7 @@ impl Policy {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A trusted or replacement block as wide as the limit, or a limit that no address could reach.
+    /// A trusted or replacement block as wide as the limit, or a limit that is no prefix length.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let prefix = |family| match family {
             Family::V4 => settings.world_prefix_v4,
@@ -120,11 +120,15 @@ impl Policy {
                 return Err(SettingsError::WorldPrefix { family, prefix: prefix(family) });
             }
         }
-        let too_wide = |block: &&Cidr| block.prefix() <= prefix(block.family());
-        if let Some(block) = settings.trusted.iter().find(too_wide) {
+        if let Some(block) = settings.trusted.iter().find(|block| block.prefix() <= prefix(block.family())) {
             return Err(SettingsError::TrustedTooWide(*block));
         }
-        if let Some(block) = settings.replacements.iter().find(too_wide) {
+        // `10.0.0.0/8` is as wide as the limit, but nobody there is on the internet.
+        let opens = |block: &&Cidr| {
+            let public = public(block.family()).and(&AddressSet::of(block.family(), [*block]));
+            block.prefix() <= prefix(block.family()) && !public.is_empty()
+        };
+        if let Some(block) = settings.replacements.iter().find(opens) {
             return Err(SettingsError::ReplacementTooWide(*block));
         }
         // A replacement that counted could itself push a port over the limit, and the next run would take it out again.
@@ -154,15 +158,20 @@ impl Policy {
                 sketch,
             };
             let all = self.decide(group, &group.ingress().collect::<Vec<_>>(), 0);
-            let used: Vec<&Exempted<'_>> =
-                exempt.iter().filter(|e| all.closings.iter().any(|closing| std::ptr::eq(closing.rule, e.rule))).collect();
+            let spared = |e: &&Exempted<'_>| all.closings.iter().any(|closing| std::ptr::eq(closing.rule, e.rule));
+            let counted = |e: &&Exempted<'_>| all.closings.iter().any(|closing| !e.rule.traffic.ports().and(&closing.lost).is_empty());
+            // Without any exemption another rule than the exempt one may be the one to go: they are open only together.
+            let mut used: Vec<&Exempted<'_>> = exempt.iter().filter(spared).collect();
+            if used.is_empty() {
+                used = exempt.iter().filter(counted).collect();
+            }
             return match used.iter().min_by_key(|e| e.until) {
                 None => {
                     nothing(Verdict::Compliant, "no administrative port is open to the world".to_owned(), 0, remarks, Sketch::default())
                 }
                 Some(first) => {
                     remarks.extend(used.iter().map(|e| e.remark()));
-                    let reason = format!("{}, exempt until {}: {}", all.reason(), first.until, first.reason);
+                    let reason = format!("{}, exempt until {}", all.reason(), first.until);
                     nothing(Verdict::Exempt { until: first.until }, reason, all.exposure(self), remarks, sketch(&decision))
                 }
             };
@@ -172,7 +181,8 @@ impl Policy {
         if self.settings.exemptions {
             match Exemption::read(&group.tags, Guardrail::RevokeAdminIngress, now) {
                 Exemption::Valid { until, reason } => {
-                    let reason = format!("{}, exempt until {until}: {reason}", decision.reason());
+                    remarks.push(format!("{} is exempt until {until}: {reason}", group.id));
+                    let reason = format!("{}, exempt until {until}", decision.reason());
                     let unread = decision.unread();
                     return Plan {
                         verdict: Verdict::Exempt { until },
@@ -258,18 +268,18 @@ impl Policy {
 
         let mut decision = Decision { closings, additions: Vec::new(), unread, sources, group };
         decision.additions = decision.additions(judged, &self.settings.replacements);
+        while let Some(full) = Family::BOTH.into_iter().find(|family| decision.overflows(*family)) {
+            if !decision.squeeze(Some(full), Because::Quota) {
+                break;
+            }
+            decision.additions = decision.additions(judged, &self.settings.replacements);
+        }
         for _ in 0..refusals {
             let wanted = decision.additions.len();
             // A piece that one rule gives up may be another's as well: only fewer pieces are worth asking EC2 again.
             while decision.additions.len() >= wanted && decision.squeeze(None, Because::Refused) {
                 decision.additions = decision.additions(judged, &self.settings.replacements);
             }
-        }
-        while let Some(full) = Family::BOTH.into_iter().find(|family| decision.overflows(*family)) {
-            if !decision.squeeze(Some(full), Because::Quota) {
-                break;
-            }
-            decision.additions = decision.additions(judged, &self.settings.replacements);
         }
         decision
     }
@@ -389,14 +399,9 @@ impl Closing<'_> {
     }
 
     fn with(&self, traffic: Traffic, source: Source) -> Rule {
-        let tags = self.rule.tags.iter().filter(|(key, _)| !reserved(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+        let tags = self.rule.tags.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
         Rule { id: None, direction: Direction::Ingress, traffic, source, description: self.rule.description.clone(), tags }
     }
-}
-
-/// AWS sets these tags itself, and nobody else can.
-fn reserved(key: &str) -> bool {
-    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
 }
 
 /// A rule to authorise, for the closing at this index.
@@ -556,7 +561,7 @@ impl Decision<'_> {
                 remarks.push(format!("there is no room in the group for the replacement sources of {label}"));
             }
             let copied = closing.keep == Keep::Rest && !closing.rest(self.group).is_empty();
-            let uncopied: Vec<&str> = closing.rule.tags.keys().filter(|key| copied && reserved(key)).map(String::as_str).collect();
+            let uncopied: Vec<&str> = closing.rule.tags.keys().filter(|key| copied && is_reserved(key)).map(String::as_str).collect();
             if !uncopied.is_empty() {
                 remarks.push(format!("what is carved from {label} can't have its tags {}", list(&uncopied)));
             }

@@ -22,6 +22,12 @@ pub enum Direction {
 /// Tags of a resource, key to value.
 pub type Tags = BTreeMap<String, String>;
 
+/// Whether only AWS itself can set the tag.
+#[must_use]
+pub fn is_reserved(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+}
+
 /// Another security group as the source or destination of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

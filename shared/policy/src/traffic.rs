@@ -105,11 +105,15 @@ pub enum Traffic {
 
 /// EC2 spoke of traffic that we can't read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("EC2 reports a rule with protocol `{protocol}` and ports `{from:?}` to `{to:?}`, which Palisade can't read")]
+#[error("EC2 reports a rule with protocol `{protocol}` and ports `{}` to `{}`, which Palisade can't read", or_none(*from), or_none(*to))]
 pub struct TrafficError {
     protocol: String,
     from: Option<i32>,
     to: Option<i32>,
+}
+
+fn or_none(port: Option<i32>) -> String {
+    port.map_or_else(|| "none".to_owned(), |port| port.to_string())
 }
 
 impl Traffic {
@@ -127,7 +131,8 @@ impl Traffic {
                 "udp" | "17" => Some(Traffic::Ports(Transport::Udp, ports(from, to)?)),
                 "icmp" | "1" => Some(Traffic::Icmp(icmp()?)),
                 "icmpv6" | "58" => Some(Traffic::Icmpv6(icmp()?)),
-                number => number.parse().ok().map(Traffic::Other),
+                // Strictly, for `06` would be tcp by another name.
+                number => number.parse::<u8>().ok().filter(|read| read.to_string() == number).map(Traffic::Other),
             }
         };
         read().ok_or_else(|| TrafficError { protocol: Excerpt(protocol).to_string(), from, to })
@@ -368,6 +373,8 @@ mod tests {
             ("tcp", Some(22), None),
             ("ssh", None, None),
             ("icmp", Some(256), None),
+            ("06", Some(22), Some(22)),
+            ("+6", Some(22), Some(22)),
         ] {
             assert!(Traffic::from_ec2(bad.0, bad.1, bad.2).is_err(), "{bad:?}");
         }

@@ -26,7 +26,7 @@ impl Clients {
     pub(crate) async fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts);
-        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+        if ["AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"].iter().all(|name| std::env::var_os(name).is_none()) {
             loader = loader.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         }
         Self { config: loader.load().await }

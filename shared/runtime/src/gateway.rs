@@ -14,17 +14,23 @@ pub trait Gateway {
     /// The resource as the policy sees it.
     type State;
 
-    /// Every target with its state. What another account than `own` owns is left out unless it is named.
+    /// Hands over every target with its state, as soon as it is read: of a Region's thousands, few need to be kept. What another account
+    /// than `own` owns is left out unless it is named.
     ///
     /// # Errors
     /// When not even the list of targets can be made.
-    fn find(&self, own: &AccountId, targets: &Targets) -> impl Future<Output = Result<Vec<Found<Self::State>>, AwsError>>;
+    fn find(
+        &self,
+        own: &AccountId,
+        targets: &Targets,
+        found: &mut impl FnMut(Found<Self::State>),
+    ) -> impl Future<Output = Result<(), AwsError>>;
 
-    /// One target again.
+    /// The same target again.
     ///
     /// # Errors
     /// When it can't be read.
-    fn observe(&self, own: &AccountId, resource: &str) -> impl Future<Output = Result<Observed<Self::State>, AwsError>>;
+    fn observe(&self, own: &AccountId, of: &Self::State) -> impl Future<Output = Result<Observed<Self::State>, AwsError>>;
 
     /// Carries out the changes, which were planned for this state, in an order in which every step is safe. Stops at the first that fails.
     ///
@@ -35,8 +41,8 @@ pub trait Gateway {
     /// Asks AWS whether the changes would be allowed, without making them. `None` where there is no way to ask.
     ///
     /// # Errors
-    /// When the question itself fails.
-    fn permitted(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, AwsError>>;
+    /// When the question itself fails, or the world has moved.
+    fn permitted(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, Interrupted>>;
 
     /// Whether the state is as the change leaves it.
     fn is_made(change: &Change, state: &Self::State) -> bool;
@@ -66,7 +72,12 @@ pub enum Observed<S> {
 #[derive(Debug)]
 pub enum Interrupted {
     /// The world is not, or may not be, as it was when the plan was made: look again.
-    Moved(AwsError),
+    Moved {
+        /// What AWS said, or did not say.
+        error: AwsError,
+        /// The changes of calls that succeeded.
+        made: Vec<Change>,
+    },
     /// The resource has no room. Nothing was taken away yet; these additions went in before.
     NoRoom {
         /// What AWS said.
@@ -76,4 +87,13 @@ pub enum Interrupted {
     },
     /// It can't be done.
     Failed(AwsError),
+}
+
+impl Interrupted {
+    /// What AWS said.
+    pub(crate) fn into_error(self) -> AwsError {
+        match self {
+            Interrupted::Moved { error, .. } | Interrupted::NoRoom { error, .. } | Interrupted::Failed(error) => error,
+        }
+    }
 }

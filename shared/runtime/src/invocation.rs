@@ -1,9 +1,10 @@
 //! One event's way: trigger → observe → plan → apply → verify → report.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Context, LambdaEvent};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
 use palisade_policy::plan::{Plan, Sketch, Verdict};
@@ -13,14 +14,18 @@ use palisade_trigger::{Own, Reading};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::apply::{Enforcement, result};
-use crate::gateway::{Found, Gateway, Observed};
+use crate::apply::{Enforcement, gone, result};
+use crate::deadline::Deadline;
+use crate::gateway::{Found, Gateway, Interrupted, Observed};
 use crate::publish::Publisher;
 use crate::report::{Failure, report};
 use crate::settings::Common;
 
 /// An exemption that ends within this time is told of, so that nobody is surprised when the guardrail acts.
 const WARNED_AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What one target may take when AWS is slow: no other is begun when less is left of the invocation's time.
+const FOR_ONE_TARGET: Duration = Duration::from_secs(20);
 
 /// A guardrail's function, ready to answer.
 pub(crate) struct Function<G, P> {
@@ -49,7 +54,7 @@ where
         let (payload, context) = event.into_parts();
         let span = tracing::info_span!("invocation", requestId = context.request_id, guardrail = self.guardrail.id());
         async {
-            let answer = self.handle(&payload, &context.invoked_function_arn).await;
+            let answer = self.handle(&payload, &context).await;
             if let Err(failure) = &answer {
                 tracing::error!(error = failure.headline(), "the invocation failed");
             }
@@ -59,8 +64,9 @@ where
         .await
     }
 
-    async fn handle(&self, payload: &Value, function_arn: &str) -> Result<Value, Failure> {
-        let account = account_of(function_arn)?;
+    async fn handle(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
+        let deadline = Deadline::of(context.deadline());
+        let account = account_of(&context.invoked_function_arn)?;
         let own = Own { guardrail: self.guardrail, account, region: self.common.region.clone(), role_arn: self.common.role_arn.clone() };
         let trigger = match palisade_trigger::read(payload, &own)? {
             Reading::Trigger(trigger) => trigger,
@@ -72,16 +78,14 @@ where
         };
         let mode = if trigger.dry_run { Mode::DryRun } else { self.common.mode };
         let mut response = self.response(&own, mode, trigger.cause.clone());
-        let found = self.gateway.find(&own.account, &trigger.targets).await.map_err(|error| Failure::targets(&error.to_string()))?;
-        response.results = self.results(&own.account, mode, &trigger, found).await;
-        for result in &response.results {
+        response.results = self.results(&own, mode, &trigger, deadline).await;
+        for result in &mut response.results {
+            result.told = is_told(result, trigger.cause.door);
+            *response.summary.entry(result.outcome).or_default() += 1;
             tracing::info!(
                 mode = %mode, resource = result.resource, outcome = result.outcome.id(), reason = result.reason,
                 changes = result.changes.len(), "outcome"
             );
-        }
-        for result in &response.results {
-            *response.summary.entry(result.outcome).or_default() += 1;
         }
         if trigger.targets == Targets::Sweep {
             response.results.retain(|result| result.outcome != Outcome::Compliant);
@@ -103,12 +107,42 @@ where
     }
 
     /// One result for each target, in the order in which they were found.
-    async fn results(&self, own: &AccountId, mode: Mode, trigger: &Trigger, found: Vec<Found<G::State>>) -> Vec<TargetResult> {
+    async fn results(&self, own: &Own, mode: Mode, trigger: &Trigger, deadline: Deadline) -> Vec<TargetResult> {
+        let (mut results, mut work) = self.survey(own, trigger).await;
+        if let Some(wait) = until_reads_are_new(&trigger.cause)
+            && work.is_empty()
+            && deadline.leaves(wait)
+        {
+            tokio::time::sleep(wait).await;
+            (results, work) = self.survey(own, trigger).await;
+        }
+        // Worst first; where they are as bad as each other, by name, so that a second run chooses alike.
+        work.sort_by(|a, b| b.plan.exposure.cmp(&a.plan.exposure).then_with(|| a.resource.cmp(&b.resource)));
+        for (rank, Work { at, resource, state, plan }) in work.into_iter().enumerate() {
+            let done = if rank >= self.common.max_changes {
+                self.over_the_blast_radius(&resource, plan)
+            } else if rank > 0 && !deadline.leaves(FOR_ONE_TARGET) {
+                not_reached(&resource, plan)
+            } else if mode == Mode::DryRun {
+                self.rehearse(&own.account, &resource, state, plan).await
+            } else {
+                self.enforce(&own.account, &resource, rank, state, plan, deadline).await
+            };
+            results.push((at, done));
+        }
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Reads every target and plans for it: those that are settled by that, and those that need changing.
+    async fn survey(&self, own: &Own, trigger: &Trigger) -> (Vec<(usize, TargetResult)>, Vec<Work<G::State>>) {
         let now = Timestamp::now();
-        let mut results: Vec<(usize, TargetResult)> = Vec::new();
+        let mut settled: Vec<(usize, TargetResult)> = Vec::new();
         let mut work: Vec<Work<G::State>> = Vec::new();
-        for (at, Found { resource, observed }) in found.into_iter().enumerate() {
-            let settled = match observed {
+        let mut at = 0;
+        let mut found = |Found { resource, observed }: Found<G::State>| {
+            at += 1;
+            let result = match observed {
                 Err(error) => without_plan(resource, Outcome::Failed, format!("it could not be read: {error}")),
                 Ok(Observed::Gone) => without_plan(resource, Outcome::Gone, "it no longer exists".to_owned()),
                 Ok(Observed::Foreign(owner)) => {
@@ -118,77 +152,125 @@ where
                     let plan = (self.policy)(&state, now, 0);
                     if plan.verdict == Verdict::Change {
                         work.push(Work { at, resource, state, plan });
-                        continue;
+                        return;
                     }
-                    let verdict = plan.verdict.clone();
-                    let mut result = result(&resource, plan);
-                    result.told = exemption_is_told(&verdict, trigger.cause.door, now);
-                    result
+                    result(&resource, plan)
                 }
             };
-            results.push((at, settled));
-        }
-
-        // Worst first; where they are as bad as each other, by name, so that a second run chooses alike.
-        work.sort_by(|a, b| b.plan.exposure.cmp(&a.plan.exposure).then_with(|| a.resource.cmp(&b.resource)));
-        for (rank, Work { at, resource, state, plan }) in work.into_iter().enumerate() {
-            let done = if rank >= self.common.max_changes {
-                self.over_the_blast_radius(&resource, plan)
-            } else if mode == Mode::DryRun {
-                self.rehearse(&resource, &state, plan).await
-            } else {
-                Enforcement { gateway: &self.gateway, policy: &self.policy, own, resource: &resource }.carry_out(state, plan).await
+            settled.push((at, result));
+        };
+        if let Err(error) = self.gateway.find(&own.account, &trigger.targets, &mut found).await {
+            let resource = match &trigger.targets {
+                Targets::SecurityGroupOfDefaultVpc(name) => name.clone(),
+                Targets::UsersOfPrefixList(list) => list.to_string(),
+                Targets::SecurityGroups(_) | Targets::Sweep => own.region.to_string(),
             };
-            results.push((at, done));
+            settled.push((usize::MAX, without_plan(resource, Outcome::Failed, format!("can't tell what to look at there: {error}"))));
         }
-        results.sort_by_key(|(at, _)| *at);
-        let mut results: Vec<TargetResult> = results.into_iter().map(|(_, result)| result).collect();
-        for result in &mut results {
-            result.told |= matches!(result.outcome, Outcome::Changed | Outcome::WouldChange | Outcome::Refused | Outcome::Failed);
+        (settled, work)
+    }
+
+    async fn enforce(
+        &self,
+        own: &AccountId,
+        resource: &str,
+        rank: usize,
+        mut state: G::State,
+        mut plan: Plan,
+        deadline: Deadline,
+    ) -> TargetResult {
+        if rank > 0 {
+            // Others came first: minutes may have passed since it was read, and its owner may have been at it.
+            state = match self.gateway.observe(own, &state).await {
+                Ok(Observed::State(now)) => now,
+                Ok(Observed::Gone | Observed::Foreign(_)) => return gone(resource, plan),
+                Err(error) => return without_plan(resource.to_owned(), Outcome::Failed, format!("it could not be read: {error}")),
+            };
+            plan = (self.policy)(&state, Timestamp::now(), 0);
+            if plan.verdict != Verdict::Change {
+                return result(resource, plan);
+            }
         }
-        results
+        Enforcement { gateway: &self.gateway, policy: &self.policy, own, resource, deadline }.carry_out(state, plan).await
     }
 
     fn over_the_blast_radius(&self, resource: &str, plan: Plan) -> TargetResult {
         let most = self.common.max_changes;
-        let mut result = result(resource, plan);
-        result.outcome = Outcome::Refused;
-        result.reason = format!(
+        let why = format!(
             "over the blast radius: one invocation changes at most {most} targets (PALISADE_MAX_CHANGES), and others are worse; {}",
-            result.reason
+            plan.reason
         );
-        result.changes.clear();
-        result.undo.clear();
-        result.sketch = Sketch::default();
-        result
+        let (outcome, reason) = match plan.unread {
+            Some(unread) => (Outcome::Failed, format!("{why}; {unread}")),
+            None => (Outcome::Refused, why),
+        };
+        without_plan(resource.to_owned(), outcome, reason)
     }
 
     /// Dry run: everything but the change itself, and whether EC2 would allow that.
-    async fn rehearse(&self, resource: &str, state: &G::State, plan: Plan) -> TargetResult {
-        let changes = plan.changes.clone();
-        let unread = plan.unread.clone();
-        let mut result = result(resource, plan);
-        match self.gateway.permitted(state, &changes).await {
-            Ok(permitted) => result.permitted = permitted,
-            Err(error) => {
-                result.outcome = Outcome::Failed;
-                result.reason = format!("{}; whether our role may close it could not be asked: {error}", result.reason);
-            }
-        }
-        if let Some(unread) = unread {
+    async fn rehearse(&self, own: &AccountId, resource: &str, mut state: G::State, mut plan: Plan) -> TargetResult {
+        const ATTEMPTS: usize = 3;
+        for attempt in 1.. {
+            let error = match self.gateway.permitted(&state, &plan.changes).await {
+                Ok(permitted) => {
+                    let unread = plan.unread.clone();
+                    let mut result = result(resource, plan);
+                    result.permitted = permitted;
+                    if let Some(unread) = unread {
+                        result.outcome = Outcome::Failed;
+                        result.reason = format!("{}; {unread}", result.reason);
+                    }
+                    return result;
+                }
+                Err(Interrupted::Moved { .. }) if attempt < ATTEMPTS => match self.gateway.observe(own, &state).await {
+                    Ok(Observed::State(now)) => {
+                        state = now;
+                        plan = (self.policy)(&state, Timestamp::now(), 0);
+                        if plan.verdict != Verdict::Change {
+                            break;
+                        }
+                        continue;
+                    }
+                    Ok(Observed::Gone | Observed::Foreign(_)) => return gone(resource, plan),
+                    Err(error) => error,
+                },
+                Err(interrupted) => interrupted.into_error(),
+            };
+            let mut result = result(resource, plan);
             result.outcome = Outcome::Failed;
-            result.reason = format!("{}; {unread}", result.reason);
+            result.reason = format!("{}; whether our role may close it could not be asked: {error}", result.reason);
+            return result;
         }
-        result
+        result(resource, plan)
     }
 }
 
-/// An exemption is told of when it ends soon, and when the hole was opened under it just now.
-fn exemption_is_told(verdict: &Verdict, door: Door, now: Timestamp) -> bool {
-    match verdict {
-        Verdict::Exempt { until } => door == Door::Cloudtrail || now.duration_until(*until) <= WARNED_AHEAD,
-        Verdict::Compliant | Verdict::Change | Verdict::Refused => false,
+/// How long to wait before reading once more where there was nothing to do, because the event is so young that EC2's reads may be older
+/// than it.
+fn until_reads_are_new(cause: &Cause) -> Option<Duration> {
+    const OLD_ENOUGH: Duration = Duration::from_secs(15);
+    if cause.door != Door::Cloudtrail {
+        return None;
     }
+    let age = Duration::try_from(cause.time?.duration_until(Timestamp::now())).ok()?;
+    OLD_ENOUGH.checked_sub(age).filter(|wait| !wait.is_zero())
+}
+
+/// Whether anybody is told. An exemption is told of when it ends soon, and when the hole was opened under it just now.
+fn is_told(result: &TargetResult, door: Door) -> bool {
+    match result.outcome {
+        Outcome::Changed | Outcome::WouldChange | Outcome::Refused | Outcome::Failed => true,
+        Outcome::Exempt => {
+            let ends_soon = |until: Timestamp| Timestamp::now().duration_until(until) <= WARNED_AHEAD;
+            door == Door::Cloudtrail || result.exempt_until.is_some_and(ends_soon)
+        }
+        Outcome::Gone | Outcome::Compliant => false,
+    }
+}
+
+/// Lambda's own retry will come back to it.
+fn not_reached(resource: &str, plan: Plan) -> TargetResult {
+    without_plan(resource.to_owned(), Outcome::Failed, format!("{}, but the time that Lambda allows was over before its turn", plan.reason))
 }
 
 fn without_plan(resource: String, outcome: Outcome, reason: String) -> TargetResult {
@@ -201,6 +283,7 @@ fn without_plan(resource: String, outcome: Outcome, reason: String) -> TargetRes
         undo: Vec::new(),
         permitted: None,
         told: false,
+        exempt_until: None,
         sketch: Sketch::default(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod aws;
+mod deadline;
 mod gateway;
 mod init;
 mod invocation;

@@ -21,10 +21,6 @@ impl Failure {
         Self { kind: "Palisade.Context", headline: problem.to_owned(), response: None }
     }
 
-    pub(crate) fn targets(problem: &str) -> Self {
-        Self { kind: "Palisade.Targets", headline: format!("can't tell what to look at: {problem}"), response: None }
-    }
-
     /// What failed, without the response.
     pub(crate) fn headline(&self) -> &str {
         &self.headline
@@ -76,6 +72,9 @@ pub(crate) async fn report(publisher: &Publisher, response: Response) -> Result<
         return Ok(value);
     }
     let kind = if failed.is_empty() { "Palisade.Unpublished" } else { "Palisade.TargetFailed" };
-    let headline = failed.into_iter().chain(unpublished).collect::<Vec<_>>().join("; ");
+    const NAMED: usize = 5;
+    let more = failed.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("and {more} more failed"));
+    let headline = failed.into_iter().take(NAMED).chain(more).chain(unpublished).collect::<Vec<_>>().join("; ");
     Err(Failure { kind, headline, response: Some(value.to_string()) })
 }

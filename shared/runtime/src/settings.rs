@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use palisade_policy::id::{Excerpt, Region};
@@ -87,6 +86,19 @@ impl Variables {
         self.text(variable)?.map(|text| text.trim().parse().map_err(|error| SettingsError::unusable(variable, error))).transpose()
     }
 
+    /// A whole number that is not below `least`.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn whole<T: FromStr + PartialOrd + Display>(&mut self, variable: &'static str, least: T) -> Result<Option<T>, SettingsError> {
+        let Some(text) = self.text(variable)? else { return Ok(None) };
+        let plain = text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse::<T>() {
+            Ok(number) if plain && number >= least => Ok(Some(number)),
+            _ => Err(SettingsError::unusable(variable, format!("`{}` is not a whole number from {least} up", Excerpt(text)))),
+        }
+    }
+
     /// A list, comma separated.
     ///
     /// # Errors
@@ -157,7 +169,7 @@ impl Common {
         let topic_arn = topic_arn.of_service("PALISADE_TOPIC_ARN", "sns")?;
         let role_arn = variables.parsed::<Arn>("PALISADE_ROLE_ARN")?.map(|arn| arn.of_service("PALISADE_ROLE_ARN", "iam")).transpose()?;
         let failure_queue_url = variables.parsed::<HttpUrl>("PALISADE_FAILURE_QUEUE_URL")?.map(|url| url.0);
-        let max_changes = variables.parsed::<NonZeroUsize>("PALISADE_MAX_CHANGES")?.map_or(50, NonZeroUsize::get);
+        let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
         Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes })
     }
 }

@@ -6,6 +6,7 @@ use palisade_policy::change::Change;
 use palisade_policy::id::AccountId;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::{Gateway, Observed};
 
 /// The waits before each of six reads, 15 s in all: EC2's reads may be old for some seconds after a write ("Eventual consistency in the
@@ -20,23 +21,33 @@ pub(crate) const WAITS: [Duration; 6] = [
 ];
 
 /// What the reads showed in the end.
-pub(crate) enum Verified {
-    /// Every change.
-    All,
+pub(crate) enum Verified<S> {
+    /// Every change, in this state.
+    All(S),
     /// The resource is gone.
     Gone,
     /// Not this one.
     Not(Change),
 }
 
-/// Reads until each of the changes shows, at most as often as [`WAITS`] says. What others change meanwhile does not matter.
-pub(crate) async fn verify<G: Gateway>(gateway: &G, own: &AccountId, resource: &str, changes: &[Change]) -> Result<Verified, AwsError> {
-    let mut last = Ok(Verified::All);
+/// Reads until each of the changes shows, at most as often as [`WAITS`] says and the deadline allows. What others change meanwhile does not
+/// matter.
+pub(crate) async fn verify<G: Gateway>(
+    gateway: &G,
+    own: &AccountId,
+    state: &G::State,
+    changes: &[Change],
+    deadline: Deadline,
+) -> Result<Verified<G::State>, AwsError> {
+    let mut last = Err(AwsError::unreadable("verify", "the time that Lambda allows is over"));
     for wait in WAITS {
+        if !wait.is_zero() && !deadline.leaves(wait) {
+            break;
+        }
         tokio::time::sleep(wait).await;
-        last = match gateway.observe(own, resource).await {
+        last = match gateway.observe(own, state).await {
             Ok(Observed::State(state)) => match changes.iter().find(|change| !G::is_made(change, &state)) {
-                None => return Ok(Verified::All),
+                None => return Ok(Verified::All(state)),
                 Some(change) => Ok(Verified::Not(change.clone())),
             },
             Ok(Observed::Gone | Observed::Foreign(_)) => return Ok(Verified::Gone),

@@ -212,3 +212,46 @@ fn a_prefix_list_that_cannot_be_read_fails_its_groups_and_nothing_is_guessed() {
         assert_eq!(scene.rules().await, before);
     });
 }
+
+#[test]
+fn a_duplicate_that_old_reads_do_not_show_yet_is_no_failure() {
+    block_on(async {
+        let scene = Scene::of("range-20-25").await;
+        let mut faults: Vec<Fault> = ["DescribeSecurityGroups", "DescribeSecurityGroupRules"]
+            .map(|action| Fault { action, calls: 2..=2, how: How::AnswerOfFirst })
+            .to_vec();
+        faults.push(lose("AuthorizeSecurityGroupIngress", 1));
+        let mut function = scene.function(Mode::Enforce, faults).await;
+        let act = function.deliver().await;
+        assert_eq!(the_result(&act)["outcome"], "changed", "{:?}", act.answer);
+        assert_eq!(scene.rules().await, scene.expected_rules());
+    });
+}
+
+#[test]
+fn a_sweep_that_cannot_list_the_groups_is_told_of() {
+    block_on(async {
+        let scene = Scene::with("sweep-by-direct-call", &[ONE_ATTEMPT]).await;
+        let mut function =
+            scene.function(Mode::Enforce, vec![refuse("DescribeSecurityGroups", 1..=99, 403, "UnauthorizedOperation")]).await;
+        let act = function.deliver().await;
+        let result = the_result(&act);
+        assert_eq!((&result["resource"], &result["outcome"]), (&json!("eu-west-1"), &json!("failed")));
+        assert_eq!(act.notices[0].subject, format!("[Palisade] FAILED on eu-west-1 ({} eu-west-1)", scene.made.account));
+    });
+}
+
+#[test]
+fn what_lambda_leaves_no_time_for_is_told_and_the_rest_is_done() {
+    block_on(async {
+        let scene = Scene::of("sweep-by-direct-call").await;
+        let mut function = scene.function(Mode::Enforce, vec![]).await;
+        function.lambda.set_timeout(std::time::Duration::from_secs(20));
+        let act = function.deliver().await;
+        let response = act.response().unwrap();
+        assert_eq!((&response["summary"]["failed"], &response["summary"]["changed"]), (&json!(1), &json!(1)), "{response}");
+        assert!(error(&act).1.contains("the time that Lambda allows was over before its turn"), "{:?}", act.answer);
+        function.lambda.set_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(function.deliver().await.response().unwrap()["summary"]["changed"], 1, "Lambda's retry does the rest");
+    });
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_ec2::types::{SecurityGroupRuleRequest, SecurityGroupRuleUpdate};
 use palisade_policy::response::Mode;
 use palisade_tests::stub::{Fault, Gate, How};
 
@@ -117,5 +118,108 @@ fn a_rule_that_somebody_else_revokes_meanwhile_is_no_error() {
         let outcome = the_result(&act)["outcome"].clone();
         assert!(outcome == "changed" || outcome == "compliant", "{outcome}");
         assert_eq!(scene.rules().await, scene.expected_rules());
+    });
+}
+
+#[test]
+fn a_rule_that_its_owner_edits_just_before_it_is_revoked_comes_back_as_edited() {
+    block_on(async {
+        let scene = Scene::of("console-opens-ssh").await;
+        let (literal, group) = scene.case.world.security_groups.iter().next().unwrap();
+        let open = group.rules.iter().find(|rule| rule.cidr.as_deref() == Some("0.0.0.0/0") && rule.from_port == Some(22)).unwrap();
+        let (group, rule) = (scene.made.real(literal), scene.made.real(&open.id));
+        let gate = Arc::new(Gate::default());
+        // What EC2 says that it revoked ("RevokeSecurityGroupIngress", `RevokedSecurityGroupRules`) and the local AWS does not.
+        let revoked = format!(
+            "<revokedSecurityGroupRuleSet><item><securityGroupRuleId>{rule}</securityGroupRuleId><groupId>{group}</groupId>\
+             <isEgress>false</isEgress><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort>\
+             <cidrIpv4>192.0.2.44/32</cidrIpv4><description>the vendor</description></item></revokedSecurityGroupRuleSet>"
+        );
+        let edited = Fault { action: "RevokeSecurityGroupIngress", calls: 1..=1, how: How::WaitAndTell(Arc::clone(&gate), revoked) };
+        let mut function = scene.function(Mode::Enforce, vec![edited]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            // An edit keeps the rule's id.
+            let narrow =
+                SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("192.0.2.44/32").build();
+            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(rule).security_group_rule(narrow).build();
+            scene.made.ec2().modify_security_group_rules().group_id(group).security_group_rules(update).send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let rules = scene.rules().await;
+        assert!(rules.contains(&"tcp/22 from 192.0.2.44/32 \"the vendor\"".to_owned()), "{rules:?}");
+        assert!(!rules.iter().any(|rule| rule.starts_with("tcp/22 from 0.0.0.0/0")), "{rules:?}");
+        assert_ne!(the_result(&act)["outcome"], "failed", "{:?}", act.answer);
+    });
+}
+
+#[test]
+fn a_group_whose_turn_comes_late_is_read_again_first() {
+    block_on(async {
+        let scene = Scene::of("sweep-by-direct-call").await;
+        let gate = Arc::new(Gate::default());
+        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        // The owner of the group that is less exposed, and so comes second, narrows its rule while the first is being closed.
+        let (literal, group) =
+            scene.case.world.security_groups.iter().find(|(_, group)| group.rules.iter().any(|rule| rule.from_port == Some(22))).unwrap();
+        let rule = group.rules.iter().find(|rule| rule.from_port == Some(22)).unwrap();
+        let meanwhile = async {
+            gate.reached().await;
+            let narrow =
+                SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("192.0.2.44/32").build();
+            let update =
+                SecurityGroupRuleUpdate::builder().security_group_rule_id(scene.made.real(&rule.id)).security_group_rule(narrow).build();
+            let call = scene.made.ec2().modify_security_group_rules().group_id(scene.made.real(literal));
+            call.security_group_rules(update).send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let summary = act.response().unwrap()["summary"].clone();
+        assert_eq!(summary["changed"], 1, "{summary}");
+        let now = scene.made.read().await.unwrap();
+        let rules = now[scene.made.real(literal)].lines();
+        assert!(rules.iter().any(|rule| rule.starts_with("tcp/22 from 192.0.2.44/32")), "{rules:?}");
+    });
+}
+
+#[test]
+fn what_was_authorised_for_a_rule_that_somebody_else_took_away_is_told() {
+    block_on(async {
+        let scene = Scene::of("range-20-25").await;
+        let gate = Arc::new(Gate::default());
+        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
+            let call = scene.made.ec2().revoke_security_group_ingress().group_id(group);
+            call.ip_protocol("tcp").from_port(20).to_port(25).cidr_ip("0.0.0.0/0").send().await.unwrap();
+            gate.open();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let result = the_result(&act);
+        assert_eq!(result["outcome"], "changed");
+        let remark = result["remarks"][0].as_str().unwrap();
+        assert!(remark.contains("somebody else took the rule away") && remark.contains("tcp/20-21 from 0.0.0.0/0"), "{remark}");
+    });
+}
+
+#[test]
+fn an_event_younger_than_ec2s_reads_is_looked_into_again() {
+    block_on(async {
+        let mut scene = Scene::of("clean-group").await;
+        let event: serde_json::Value = serde_json::from_str(&scene.case.event).unwrap();
+        let now = jiff::Timestamp::now();
+        scene.case.event = scene.case.event.replace(event["detail"]["eventTime"].as_str().unwrap(), &now.to_string());
+        let mut function = scene.function(Mode::Enforce, vec![]).await;
+        let meanwhile = async {
+            // What the event reports shows late.
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
+            let call = scene.made.ec2().authorize_security_group_ingress().group_id(group);
+            call.ip_protocol("tcp").from_port(22).to_port(22).cidr_ip("0.0.0.0/0").send().await.unwrap();
+        };
+        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        assert_eq!(the_result(&act)["outcome"], "changed");
     });
 }

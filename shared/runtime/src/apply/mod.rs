@@ -2,6 +2,8 @@
 
 pub(crate) mod security_group;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use palisade_policy::change::{Change, undo};
 use palisade_policy::id::AccountId;
@@ -9,11 +11,12 @@ use palisade_policy::plan::{Plan, Verdict};
 use palisade_policy::response::{Outcome, TargetResult};
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::{Gateway, Interrupted, Observed};
 use crate::verify::{Verified, verify};
 
-/// How often a target starts again at observe when the world has moved.
-const ATTEMPTS: usize = 3;
+/// The waits before a target starts again at observe because the world has moved: EC2's reads may not show yet what moved it.
+const RESTARTS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
 
 /// One target on its way through enforcement.
 pub(crate) struct Enforcement<'a, G: Gateway, P> {
@@ -21,6 +24,17 @@ pub(crate) struct Enforcement<'a, G: Gateway, P> {
     pub(crate) policy: &'a P,
     pub(crate) own: &'a AccountId,
     pub(crate) resource: &'a str,
+    pub(crate) deadline: Deadline,
+}
+
+/// What has been tried on the target so far.
+struct Attempts {
+    /// What a person is told: the plan that began it, unless that one was given up for another.
+    told: Plan,
+    /// Every change that was tried and not taken back.
+    changes: Vec<Change>,
+    /// What was authorised for a rule that somebody else took away meanwhile.
+    orphans: Vec<Change>,
 }
 
 impl<G, P> Enforcement<'_, G, P>
@@ -29,126 +43,131 @@ where
     P: Fn(&G::State, Timestamp, usize) -> Plan,
 {
     /// Makes the changes of a plan that was made from `state`, and gives the one outcome that the target ends in.
-    pub(crate) async fn carry_out(&self, mut state: G::State, first: Plan) -> TargetResult {
-        let mut attempted: Vec<Change> = Vec::new();
+    pub(crate) async fn carry_out(&self, mut state: G::State, mut plan: Plan) -> TargetResult {
+        let mut tried = Attempts { told: plan.clone(), changes: Vec::new(), orphans: Vec::new() };
         let mut refusals = 0;
-        let mut attempt = 1;
-        let mut plan = first;
-        // What a person is told is the plan that began it, unless that one was given up for another.
-        let mut told = plan.clone();
+        let mut restarts = RESTARTS.into_iter();
         loop {
-            attempted.retain(|change| !plan.changes.contains(change));
-            attempted.extend(plan.changes.iter().cloned());
+            tried.changes.retain(|change| !plan.changes.contains(change));
+            tried.changes.extend(plan.changes.iter().cloned());
             let moved = match self.gateway.apply(&state, &plan.changes).await {
-                Ok(()) => match verify(self.gateway, self.own, self.resource, &plan.changes).await {
-                    Ok(Verified::All) => return self.changed(told, &attempted).await,
-                    Ok(Verified::Gone) => return gone(self.resource, told),
+                Ok(()) => match verify(self.gateway, self.own, &state, &plan.changes, self.deadline).await {
+                    Ok(Verified::All(state)) => return self.changed(tried, plan, &state),
+                    Ok(Verified::Gone) => return gone(self.resource, tried.told),
                     Ok(Verified::Not(change)) => AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change))),
                     Err(error) => error,
                 },
-                Err(Interrupted::Moved(error)) => error,
-                Err(Interrupted::NoRoom { error, made }) => match self.take_back(&state, &plan.changes, &made).await {
+                Err(Interrupted::Moved { error, made }) => {
+                    if !error.is_lost() {
+                        tried.orphans = made.into_iter().filter(|change| matches!(change, Change::AuthorizeRule(_))).collect();
+                    }
+                    error
+                }
+                Err(Interrupted::NoRoom { error, made }) => match self.take_back(&state, &made).await {
                     Ok(()) => {
-                        attempted.retain(|change| !plan.changes.contains(change));
+                        tried.changes.retain(|change| !plan.changes.contains(change));
                         refusals += 1;
-                        attempt = 0; // a smaller plan is a new one
+                        // A smaller plan is a new one.
+                        restarts = RESTARTS.into_iter();
                         error
                     }
                     Err(second) => {
-                        return self
-                            .failed(told, &attempted, &format!("{error}; taking back what was authorised failed too: {second}"))
-                            .await;
+                        let error = format!("{error}; taking back what was authorised failed too: {second}");
+                        return self.failed(tried, &state, &error).await;
                     }
                 },
-                Err(Interrupted::Failed(error)) => return self.failed(told, &attempted, &error.to_string()).await,
+                Err(Interrupted::Failed(error)) => return self.failed(tried, &state, &error.to_string()).await,
             };
-            tracing::warn!(resource = self.resource, attempt, error = %moved, "the world has moved; looking again");
-            if attempt >= ATTEMPTS {
-                return self.failed(told, &attempted, &moved.to_string()).await;
+            tracing::warn!(resource = self.resource, error = %moved, "the world has moved; looking again");
+            match restarts.next() {
+                Some(wait) if self.deadline.leaves(wait) => tokio::time::sleep(wait).await,
+                _ => return self.failed(tried, &state, &moved.to_string()).await,
             }
-            attempt += 1;
-            state = match self.gateway.observe(self.own, self.resource).await {
-                Ok(Observed::State(state)) => state,
-                Ok(Observed::Gone | Observed::Foreign(_)) => return gone(self.resource, told),
-                Err(error) => return self.failed(told, &attempted, &error.to_string()).await,
+            let now = match self.gateway.observe(self.own, &state).await {
+                Ok(Observed::State(now)) => now,
+                Ok(Observed::Gone | Observed::Foreign(_)) => return gone(self.resource, tried.told),
+                Err(error) => return self.failed(tried, &state, &error.to_string()).await,
             };
+            state = now;
             plan = (self.policy)(&state, Timestamp::now(), refusals);
-            let ours = attempted.iter().any(|change| G::is_made(change, &state));
+            let ours = tried.changes.iter().any(|change| G::is_made(change, &state));
             if plan.verdict != Verdict::Change {
                 // What was to be done is there: by a call of ours whose answer was lost, or by somebody as quick as we.
-                return if ours { self.changed(told, &attempted).await } else { result(self.resource, plan) };
+                return if ours { self.changed(tried, plan, &state) } else { result(self.resource, plan) };
             }
             if !ours {
-                told = plan.clone();
+                tried.told = plan.clone();
             }
         }
     }
 
-    /// Takes out what a refused plan has put in. Those of its additions that the state before did not have are ours.
-    async fn take_back(&self, before: &G::State, changes: &[Change], made: &[Change]) -> Result<(), AwsError> {
-        verify(self.gateway, self.own, self.resource, made).await?;
-        let Observed::State(now) = self.gateway.observe(self.own, self.resource).await? else { return Ok(()) };
-        let ours: Vec<Change> = changes.iter().filter(|change| !G::is_made(change, before) && G::is_made(change, &now)).cloned().collect();
-        let back = undo(&ours);
-        if back.is_empty() {
+    /// Takes out what the calls of a refused plan that succeeded have put in.
+    async fn take_back(&self, before: &G::State, made: &[Change]) -> Result<(), AwsError> {
+        if made.is_empty() {
             return Ok(());
         }
-        match self.gateway.apply(&now, &back).await {
-            Ok(()) => {}
-            Err(Interrupted::Moved(error) | Interrupted::Failed(error) | Interrupted::NoRoom { error, .. }) => return Err(error),
-        }
-        match verify(self.gateway, self.own, self.resource, &back).await? {
+        // It must show before it can be taken out: a rule's id is needed, and only EC2 knows it.
+        let now = match verify(self.gateway, self.own, before, made, self.deadline).await? {
+            Verified::All(now) => now,
+            Verified::Gone => return Ok(()),
+            Verified::Not(change) => return Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
+        };
+        let back = undo(made);
+        self.gateway.apply(&now, &back).await.map_err(Interrupted::into_error)?;
+        match verify(self.gateway, self.own, &now, &back, self.deadline).await? {
             Verified::Not(change) => Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
-            Verified::All | Verified::Gone => Ok(()),
+            Verified::All(_) | Verified::Gone => Ok(()),
         }
     }
 
-    async fn changed(&self, told: Plan, attempted: &[Change]) -> TargetResult {
-        let (made, _) = self.standing(attempted).await;
-        let unread = told.unread.clone();
-        let mut result = result(self.resource, told);
+    /// `last` is the plan made last, which says what can't be read even now.
+    fn changed(&self, tried: Attempts, last: Plan, state: &G::State) -> TargetResult {
+        let made: Vec<Change> = tried.changes.into_iter().filter(|change| G::is_made(change, state)).collect();
+        let mut result = result(self.resource, tried.told);
         result.outcome = Outcome::Changed;
-        result.undo = undo(&made);
-        result.changes = made;
-        if let Some(unread) = unread {
+        if let Some(unread) = last.unread {
             result.outcome = Outcome::Failed;
             result.reason = format!("{}; {unread}", result.reason);
         }
+        if !tried.orphans.is_empty() {
+            let orphans: Vec<String> = tried.orphans.iter().map(label).collect();
+            result.remarks.push(format!(
+                "somebody else took the rule away meanwhile, perhaps another run of this function; {} before that was noticed, and stays",
+                orphans.join(", ")
+            ));
+        }
+        result.undo = undo(&made);
+        result.changes = made;
         result
     }
 
-    async fn failed(&self, told: Plan, attempted: &[Change], error: &str) -> TargetResult {
-        let (made, known) = self.standing(attempted).await;
+    async fn failed(&self, tried: Attempts, state: &G::State, error: &str) -> TargetResult {
+        let (made, known) = match self.gateway.observe(self.own, state).await {
+            Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| G::is_made(change, &state)).collect(), true),
+            Ok(Observed::Gone | Observed::Foreign(_)) => (Vec::new(), true),
+            Err(_) => (tried.changes, false),
+        };
         let left = match (known, made.is_empty()) {
             (false, _) => "it can't be read how far it got".to_owned(),
             (true, true) => "nothing was changed".to_owned(),
             (true, false) => format!("left half done: {}", made.iter().map(label).collect::<Vec<_>>().join(", ")),
         };
-        let mut result = result(self.resource, told);
+        let mut result = result(self.resource, tried.told);
         result.outcome = Outcome::Failed;
         result.reason = format!("{}, and could not be closed: {error}; {left}", result.reason);
         result.undo = undo(&made);
         result.changes = made;
         result
     }
-
-    /// Those of the attempted changes that AWS shows now, and whether it could be read at all.
-    async fn standing(&self, attempted: &[Change]) -> (Vec<Change>, bool) {
-        match self.gateway.observe(self.own, self.resource).await {
-            Ok(Observed::State(state)) => (attempted.iter().filter(|change| G::is_made(change, &state)).cloned().collect(), true),
-            Ok(Observed::Gone | Observed::Foreign(_)) => (Vec::new(), true),
-            Err(_) => (attempted.to_vec(), false),
-        }
-    }
 }
 
 /// What the plan alone says of the target.
 pub(crate) fn result(resource: &str, plan: Plan) -> TargetResult {
-    let outcome = match plan.verdict {
-        Verdict::Compliant => Outcome::Compliant,
-        Verdict::Change => Outcome::WouldChange,
-        Verdict::Exempt { .. } => Outcome::Exempt,
-        Verdict::Refused => Outcome::Refused,
+    let (outcome, exempt_until) = match plan.verdict {
+        Verdict::Compliant => (Outcome::Compliant, None),
+        Verdict::Change => (Outcome::WouldChange, None),
+        Verdict::Exempt { until } => (Outcome::Exempt, Some(until)),
+        Verdict::Refused => (Outcome::Refused, None),
     };
     let (outcome, reason) = match plan.unread {
         Some(unread) if outcome != Outcome::WouldChange => (Outcome::Failed, unread),
@@ -163,11 +182,12 @@ pub(crate) fn result(resource: &str, plan: Plan) -> TargetResult {
         changes: plan.changes,
         permitted: None,
         told: false,
+        exempt_until,
         sketch: plan.sketch,
     }
 }
 
-fn gone(resource: &str, told: Plan) -> TargetResult {
+pub(crate) fn gone(resource: &str, told: Plan) -> TargetResult {
     TargetResult {
         outcome: Outcome::Gone,
         reason: "it was deleted meanwhile".to_owned(),

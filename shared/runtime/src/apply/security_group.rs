@@ -1,11 +1,14 @@
 //! Changes to the rules of a security group.
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair};
+use aws_sdk_ec2::types::{
+    IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, RevokedSecurityGroupRule, Tag, TagSpecification, UserIdGroupPair,
+};
 use palisade_policy::change::{Change, RuleChange};
-use palisade_policy::cidr::Family;
-use palisade_policy::id::SecurityGroupId;
-use palisade_policy::security_group::{Direction, SecurityGroup, Source, Tags};
+use palisade_policy::cidr::{Cidr, Family};
+use palisade_policy::id::{RuleId, SecurityGroupId};
+use palisade_policy::security_group::{Direction, Rule, SecurityGroup, Source, Tags};
+use palisade_policy::traffic::Traffic;
 
 use crate::aws::AwsError;
 use crate::gateway::Interrupted;
@@ -22,44 +25,101 @@ pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change
         if let Err(error) = authorise(ec2, &group.id, &call, false).await {
             return Err(match error.code() {
                 Some("RulesPerSecurityGroupLimitExceeded") => Interrupted::NoRoom { error, made },
-                _ => interrupted(error),
+                _ => interrupted(error, made),
             });
         }
         made.extend(call.iter().map(|change| Change::AuthorizeRule((*change).clone())));
     }
     for call in revocations(changes) {
-        revoke(ec2, group, &call, false).await.map_err(interrupted)?;
+        let revoked = match revoke(ec2, group, &call, false).await {
+            Ok(revoked) => revoked,
+            Err(error) => return Err(interrupted(error, made)),
+        };
+        put_back(ec2, group, &call, &revoked).await?;
+        made.extend(call.iter().map(|change| Change::RevokeRule((*change).clone())));
     }
     Ok(())
 }
 
+/// A person who edits a rule keeps its id. If that happened since it was read, the edited rule is what went: it comes back, as EC2 says
+/// that it was.
+async fn put_back(
+    ec2: &Client,
+    group: &SecurityGroup,
+    planned: &[&RuleChange],
+    revoked: &[RevokedSecurityGroupRule],
+) -> Result<(), Interrupted> {
+    let mut edited = Vec::new();
+    for revoked in revoked {
+        let Some(rule) = rule_of(group, revoked) else { continue };
+        if !planned.iter().any(|planned| planned.rule.is_same(&rule)) {
+            edited.push(RuleChange { group_id: group.id.clone(), rule });
+        }
+    }
+    if edited.is_empty() {
+        return Ok(());
+    }
+    for rule in &edited {
+        authorise(ec2, &group.id, &[rule], false).await.map_err(|error| {
+            let lost = format!(
+                "{} from {} was edited just before it was revoked, and can't be put back: {error}",
+                rule.rule.traffic, rule.rule.source
+            );
+            Interrupted::Failed(AwsError::unreadable("RevokeSecurityGroupIngress", lost))
+        })?;
+    }
+    let error = AwsError::unreadable("RevokeSecurityGroupIngress", "a rule was edited after it was read; it was put back as it was");
+    Err(Interrupted::Moved { error, made: Vec::new() })
+}
+
+/// The rule that EC2 says it revoked, with the tags that it had when it was read. `None` where EC2 does not say.
+fn rule_of(group: &SecurityGroup, revoked: &RevokedSecurityGroupRule) -> Option<Rule> {
+    let traffic = Traffic::from_ec2(revoked.ip_protocol.as_deref()?, revoked.from_port, revoked.to_port).ok()?;
+    let cidr = revoked.cidr_ipv4.as_deref().or(revoked.cidr_ipv6.as_deref());
+    let before = group.rules.iter().find(|rule| rule.id.as_ref().map(RuleId::as_str) == revoked.security_group_rule_id.as_deref());
+    let source = match (cidr, revoked.prefix_list_id.as_deref(), revoked.referenced_group_id.as_deref()) {
+        (Some(cidr), _, _) => Source::Cidr(Cidr::canonical(cidr).ok()?),
+        (None, Some(list), _) => Source::PrefixListId(list.parse().ok()?),
+        (None, None, Some(_)) => before?.source.clone(),
+        (None, None, None) => return None,
+    };
+    Some(Rule {
+        id: None,
+        direction: if revoked.is_egress? { Direction::Egress } else { Direction::Ingress },
+        traffic,
+        source,
+        description: revoked.description.clone().filter(|text| !text.is_empty()),
+        tags: before.map(|rule| rule.tags.clone()).unwrap_or_default(),
+    })
+}
+
 /// Asks EC2, with `DryRun`, whether the role may make these calls.
-pub(crate) async fn permitted(ec2: &Client, group: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, AwsError> {
+pub(crate) async fn permitted(ec2: &Client, group: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
     let mut permitted = true;
     for call in authorisations(changes) {
         permitted &= allowed(authorise(ec2, &group.id, &call, true).await)?;
     }
     for call in revocations(changes) {
-        permitted &= allowed(revoke(ec2, group, &call, true).await)?;
+        permitted &= allowed(revoke(ec2, group, &call, true).await.map(drop))?;
     }
     Ok(Some(permitted))
 }
 
 /// `DryRun` answers by an error: `DryRunOperation` is yes, `UnauthorizedOperation` is no.
-fn allowed(answer: Result<(), AwsError>) -> Result<bool, AwsError> {
+fn allowed(answer: Result<(), AwsError>) -> Result<bool, Interrupted> {
     match answer {
         Ok(()) => Ok(true),
         Err(error) => match error.code() {
             Some("DryRunOperation") => Ok(true),
             Some("UnauthorizedOperation") => Ok(false),
-            _ => Err(error),
+            _ => Err(interrupted(error, Vec::new())),
         },
     }
 }
 
-fn interrupted(error: AwsError) -> Interrupted {
+fn interrupted(error: AwsError, made: Vec<Change>) -> Interrupted {
     if error.is_lost() || error.code().is_some_and(|code| MOVED.contains(&code)) {
-        Interrupted::Moved(error)
+        Interrupted::Moved { error, made }
     } else {
         Interrupted::Failed(error)
     }
@@ -109,8 +169,13 @@ async fn authorise(ec2: &Client, group: &SecurityGroupId, rules: &[&RuleChange],
     }
 }
 
-async fn revoke(ec2: &Client, group: &SecurityGroup, rules: &[&RuleChange], dry_run: bool) -> Result<(), AwsError> {
-    let Some(first) = rules.first() else { return Ok(()) };
+async fn revoke(
+    ec2: &Client,
+    group: &SecurityGroup,
+    rules: &[&RuleChange],
+    dry_run: bool,
+) -> Result<Vec<RevokedSecurityGroupRule>, AwsError> {
+    let Some(first) = rules.first() else { return Ok(Vec::new()) };
     let operation = match first.rule.direction {
         Direction::Ingress => "RevokeSecurityGroupIngress",
         Direction::Egress => "RevokeSecurityGroupEgress",
@@ -131,12 +196,14 @@ async fn revoke(ec2: &Client, group: &SecurityGroup, rules: &[&RuleChange], dry_
         Direction::Ingress => {
             let call = ec2.revoke_security_group_ingress().group_id(group.id.as_str()).set_security_group_rule_ids(Some(ids));
             let call = call.set_dry_run(dry_run.then_some(true));
-            call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
+            let done = call.send().await.map_err(|error| AwsError::new(operation, &error))?;
+            Ok(done.revoked_security_group_rules.unwrap_or_default())
         }
         Direction::Egress => {
             let call = ec2.revoke_security_group_egress().group_id(group.id.as_str()).set_security_group_rule_ids(Some(ids));
             let call = call.set_dry_run(dry_run.then_some(true));
-            call.send().await.map(drop).map_err(|error| AwsError::new(operation, &error))
+            let done = call.send().await.map_err(|error| AwsError::new(operation, &error))?;
+            Ok(done.revoked_security_group_rules.unwrap_or_default())
         }
     }
 }

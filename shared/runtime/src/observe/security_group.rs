@@ -6,8 +6,8 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, SecurityGroup as Ec2Group, SecurityGroupRule as Ec2Rule, Tag};
 use palisade_policy::change::Change;
 use palisade_policy::cidr::Cidr;
-use palisade_policy::id::{AccountId, IdError, PrefixListId, SecurityGroupId};
-use palisade_policy::security_group::{Direction, GroupReference, Rule, SecurityGroup, Source, Tags};
+use palisade_policy::id::{AccountId, IdError, PrefixListId, SecurityGroupId, VpcId};
+use palisade_policy::security_group::{Direction, GroupReference, PrefixList, Rule, SecurityGroup, Source, Tags};
 use palisade_policy::traffic::Traffic;
 use palisade_policy::trigger::Targets;
 
@@ -35,102 +35,99 @@ impl SecurityGroups {
         Self { ec2: clients.ec2() }
     }
 
-    /// These groups, each with what is there. Those that another account owns are left out unless they are `named`.
-    async fn read(&self, own: &AccountId, filters: &[Filter], named: bool) -> Result<Vec<Found<SecurityGroup>>, AwsError> {
-        let groups = self.groups(filters).await?;
-        let mine: Vec<&Ec2Group> = groups.iter().filter(|group| group.owner_id.as_deref() == Some(own.as_str())).collect();
-        let rules = self.rules_of(&mine).await?;
-        let lists: BTreeSet<PrefixListId> = rules
-            .values()
-            .flatten()
-            .filter(|rule| rule.is_egress == Some(false))
-            .filter_map(|rule| rule.prefix_list_id.as_deref()?.parse().ok())
-            .collect();
-        let lists = if lists.is_empty() { BTreeMap::new() } else { prefix_list::read(&self.ec2, &lists).await };
-
-        let mut found = Vec::new();
-        for group in groups {
-            let resource = group.group_id.clone().unwrap_or_default();
-            let owner: Result<AccountId, IdError> = group.owner_id.as_deref().unwrap_or_default().parse();
-            let observed = match owner {
-                Err(error) => Err(AwsError::unreadable(GROUPS, format!("the owner of {resource}: {error}"))),
-                Ok(owner) if owner == *own => {
-                    let rules = rules.get(&resource).map(Vec::as_slice).unwrap_or_default();
-                    state(&group, owner, rules, &lists).map(Observed::State).map_err(|error| AwsError::unreadable(RULES, error))
-                }
-                Ok(_) if !named => continue,
-                Ok(owner) => Ok(Observed::Foreign(owner)),
-            };
-            found.push(Found { resource, observed });
+    /// These groups, each with what is there, a few at a time. Those that another account owns are left out unless they are `named`.
+    async fn read(&self, own: &AccountId, groups: Vec<Group>, named: bool, found: &mut impl FnMut(Found<SecurityGroup>)) {
+        let (mine, others): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|group| group.owner == *own);
+        for Group { id, owner, .. } in others.into_iter().filter(|_| named) {
+            found(Found { resource: id.to_string(), observed: Ok(Observed::Foreign(owner)) });
         }
-        Ok(found)
+        for groups in mine.chunks(MOST_FILTER_VALUES) {
+            match self.rules_of(groups).await {
+                Ok(mut rules) => {
+                    let lists = self.lists_of(&rules).await;
+                    for group in groups {
+                        let rules = rules.remove(group.id.as_str()).unwrap_or_default();
+                        let state = state(group, &rules, &lists).map(Observed::State).map_err(|error| AwsError::unreadable(RULES, error));
+                        found(Found { resource: group.id.to_string(), observed: state });
+                    }
+                }
+                Err(error) => {
+                    for group in groups {
+                        found(Found { resource: group.id.to_string(), observed: Err(error.clone()) });
+                    }
+                }
+            }
+        }
     }
 
-    async fn read_ids(&self, own: &AccountId, ids: &[SecurityGroupId], named: bool) -> Vec<Found<SecurityGroup>> {
-        let mut all = Vec::new();
+    async fn read_ids(&self, own: &AccountId, ids: &[SecurityGroupId], named: bool, found: &mut impl FnMut(Found<SecurityGroup>)) {
         for ids in ids.chunks(MOST_FILTER_VALUES) {
             // By filter, not by id: one id that is gone would fail the whole call.
             let filter = Filter::builder().name("group-id").set_values(Some(ids.iter().map(ToString::to_string).collect())).build();
-            match self.read(own, &[filter], named).await {
-                Ok(mut found) => {
-                    for id in ids {
-                        let resource = id.to_string();
-                        match found.iter().position(|found| found.resource == resource) {
-                            Some(at) => all.push(found.swap_remove(at)),
-                            None if named => all.push(Found { resource, observed: Ok(Observed::Gone) }),
-                            None => {}
-                        }
-                    }
+            let mut read: BTreeMap<String, Found<SecurityGroup>> = BTreeMap::new();
+            let groups = self.groups(&[filter]).await;
+            let error = groups.as_ref().err().cloned();
+            let mut keep = |found: Found<SecurityGroup>| drop(read.insert(found.resource.clone(), found));
+            self.read(own, groups.unwrap_or_default(), named, &mut keep).await;
+            for id in ids {
+                let resource = id.to_string();
+                match (read.remove(&resource), &error) {
+                    (Some(there), _) => found(there),
+                    (None, Some(error)) => found(Found { resource, observed: Err(error.clone()) }),
+                    (None, None) if named => found(Found { resource, observed: Ok(Observed::Gone) }),
+                    (None, None) => {}
                 }
-                Err(error) => all.extend(ids.iter().map(|id| Found { resource: id.to_string(), observed: Err(error.clone()) })),
             }
         }
-        all
     }
 
-    async fn groups(&self, filters: &[Filter]) -> Result<Vec<Ec2Group>, AwsError> {
+    async fn groups(&self, filters: &[Filter]) -> Result<Vec<Group>, AwsError> {
         let call = self.ec2.describe_security_groups().max_results(PAGE);
         let mut pages = call.set_filters((!filters.is_empty()).then(|| filters.to_vec())).into_paginator().send();
         let mut groups = Vec::new();
         let mut read = 0;
         while let Some(page) = pages.next().await {
-            groups.extend(page.map_err(|error| AwsError::new(GROUPS, &error))?.security_groups.unwrap_or_default());
+            let page = page.map_err(|error| AwsError::new(GROUPS, &error))?.security_groups.unwrap_or_default();
+            for group in page {
+                groups.push(Group::of(group).map_err(|error| AwsError::unreadable(GROUPS, error.to_string()))?);
+            }
             read += 1;
-            if read > MOST_PAGES {
+            if read >= MOST_PAGES {
                 return Err(AwsError::unreadable(GROUPS, "more pages than Palisade reads"));
             }
         }
         Ok(groups)
     }
 
-    /// The rules of these groups, by group. A few are asked for by name; of many, one listing of the Region takes fewer calls.
-    async fn rules_of(&self, groups: &[&Ec2Group]) -> Result<BTreeMap<String, Vec<Ec2Rule>>, AwsError> {
-        let ids: Vec<String> = groups.iter().filter_map(|group| group.group_id.clone()).collect();
-        let rules = match ids.len() {
-            0 => Vec::new(),
-            1..=MOST_FILTER_VALUES => self.rules(Some(Filter::builder().name("group-id").set_values(Some(ids)).build())).await?,
-            _ => self.rules(None).await?,
-        };
+    /// The rules of these groups, by group: at most as many as a filter takes.
+    async fn rules_of(&self, groups: &[Group]) -> Result<BTreeMap<String, Vec<Ec2Rule>>, AwsError> {
+        let ids = groups.iter().map(|group| group.id.to_string()).collect();
+        let filter = Filter::builder().name("group-id").set_values(Some(ids)).build();
         let mut by_group: BTreeMap<String, Vec<Ec2Rule>> = BTreeMap::new();
-        for rule in rules {
-            by_group.entry(rule.group_id.clone().unwrap_or_default()).or_default().push(rule);
-        }
+        self.rules(Some(filter), |rule| by_group.entry(rule.group_id.clone().unwrap_or_default()).or_default().push(rule)).await?;
         Ok(by_group)
     }
 
-    async fn rules(&self, filter: Option<Filter>) -> Result<Vec<Ec2Rule>, AwsError> {
+    async fn rules(&self, filter: Option<Filter>, mut each: impl FnMut(Ec2Rule)) -> Result<(), AwsError> {
         let call = self.ec2.describe_security_group_rules().max_results(PAGE);
         let mut pages = call.set_filters(filter.map(|filter| vec![filter])).into_paginator().send();
-        let mut rules = Vec::new();
         let mut read = 0;
         while let Some(page) = pages.next().await {
-            rules.extend(page.map_err(|error| AwsError::new(RULES, &error))?.security_group_rules.unwrap_or_default());
+            let page = page.map_err(|error| AwsError::new(RULES, &error))?.security_group_rules.unwrap_or_default();
+            page.into_iter().for_each(&mut each);
             read += 1;
-            if read > MOST_PAGES {
+            if read >= MOST_PAGES {
                 return Err(AwsError::unreadable(RULES, "more pages than Palisade reads"));
             }
         }
-        Ok(rules)
+        Ok(())
+    }
+
+    /// The prefix lists that ingress rules name.
+    async fn lists_of(&self, rules: &BTreeMap<String, Vec<Ec2Rule>>) -> BTreeMap<PrefixListId, PrefixList> {
+        let ingress = rules.values().flatten().filter(|rule| rule.is_egress == Some(false));
+        let lists: BTreeSet<PrefixListId> = ingress.filter_map(|rule| rule.prefix_list_id.as_deref()?.parse().ok()).collect();
+        if lists.is_empty() { BTreeMap::new() } else { prefix_list::read(&self.ec2, &lists).await }
     }
 
     async fn default_vpc(&self) -> Result<Option<String>, AwsError> {
@@ -139,65 +136,91 @@ impl SecurityGroups {
         Ok(vpcs.vpcs.unwrap_or_default().into_iter().find_map(|vpc| vpc.vpc_id))
     }
 
-    async fn named(&self, own: &AccountId, name: &str) -> Result<Vec<Found<SecurityGroup>>, AwsError> {
-        let mut found = Vec::new();
+    async fn named(&self, own: &AccountId, name: &str, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
+        let mut groups = Vec::new();
         if let Some(vpc) = self.default_vpc().await? {
             let filters = [
                 Filter::builder().name("vpc-id").values(vpc).build(),
                 // A `*` in a name is a wildcard to the filter; what it finds beyond the name is dropped below.
                 Filter::builder().name("group-name").values(name).build(),
             ];
-            found = self.read(own, &filters, true).await?;
-            found.retain(|found| !matches!(&found.observed, Ok(Observed::State(group)) if group.name != name));
+            groups = self.groups(&filters).await?;
+            groups.retain(|group| group.name == name);
         }
-        if found.is_empty() {
-            found.push(Found { resource: name.to_owned(), observed: Ok(Observed::Gone) });
+        if groups.is_empty() {
+            found(Found { resource: name.to_owned(), observed: Ok(Observed::Gone) });
         }
-        Ok(found)
+        self.read(own, groups, true, found).await;
+        Ok(())
     }
 
     /// The groups with an ingress rule that names the list, found by their rules: that finds the groups of a list that another account
     /// shares with us as well, which its associations don't show to us.
-    async fn users_of(&self, own: &AccountId, list: &PrefixListId) -> Result<Vec<Found<SecurityGroup>>, AwsError> {
-        let rules = self.rules(None).await?;
-        let users: BTreeSet<SecurityGroupId> = rules
-            .iter()
-            .filter(|rule| rule.is_egress == Some(false) && rule.prefix_list_id.as_deref() == Some(list.as_str()))
-            .filter_map(|rule| rule.group_id.as_deref()?.parse().ok())
-            .collect();
-        Ok(self.read_ids(own, &users.into_iter().collect::<Vec<_>>(), false).await)
+    async fn users_of(&self, list: &PrefixListId) -> Result<Vec<SecurityGroupId>, AwsError> {
+        let mut users: BTreeSet<SecurityGroupId> = BTreeSet::new();
+        self.rules(None, |rule| {
+            if rule.is_egress == Some(false) && rule.prefix_list_id.as_deref() == Some(list.as_str()) {
+                users.extend(rule.group_id.as_deref().and_then(|id| id.parse().ok()));
+            }
+        })
+        .await?;
+        Ok(users.into_iter().collect())
+    }
+}
+
+/// What a listing says of a group: of a Region's thousands, no more is kept.
+#[derive(Debug)]
+struct Group {
+    id: SecurityGroupId,
+    name: String,
+    owner: AccountId,
+    vpc: Option<VpcId>,
+    tags: Tags,
+}
+
+impl Group {
+    fn of(group: Ec2Group) -> Result<Self, IdError> {
+        Ok(Self {
+            id: group.group_id.as_deref().unwrap_or_default().parse()?,
+            name: group.group_name.unwrap_or_default(),
+            owner: group.owner_id.as_deref().unwrap_or_default().parse()?,
+            vpc: group.vpc_id.as_deref().and_then(|id| id.parse().ok()),
+            tags: tags(group.tags.as_deref()),
+        })
     }
 }
 
 impl Gateway for SecurityGroups {
     type State = SecurityGroup;
 
-    async fn find(&self, own: &AccountId, targets: &Targets) -> Result<Vec<Found<SecurityGroup>>, AwsError> {
+    async fn find(&self, own: &AccountId, targets: &Targets, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
         match targets {
-            Targets::SecurityGroups(ids) => Ok(self.read_ids(own, ids, true).await),
-            Targets::SecurityGroupOfDefaultVpc(name) => self.named(own, name).await,
-            Targets::UsersOfPrefixList(list) => self.users_of(own, list).await,
+            Targets::SecurityGroups(ids) => self.read_ids(own, ids, true, found).await,
+            Targets::SecurityGroupOfDefaultVpc(name) => self.named(own, name, found).await?,
+            Targets::UsersOfPrefixList(list) => {
+                let users = self.users_of(list).await?;
+                self.read_ids(own, &users, false, found).await;
+            }
             Targets::Sweep => {
-                let mut found = self.read(own, &[], false).await?;
-                found.sort_by(|a, b| a.resource.cmp(&b.resource));
-                Ok(found)
+                let mut groups = self.groups(&[]).await?;
+                groups.sort_by(|a, b| a.id.cmp(&b.id));
+                self.read(own, groups, false, found).await;
             }
         }
+        Ok(())
     }
 
-    async fn observe(&self, own: &AccountId, resource: &str) -> Result<Observed<SecurityGroup>, AwsError> {
-        let id: SecurityGroupId = resource.parse().map_err(|error: IdError| AwsError::unreadable(GROUPS, error.to_string()))?;
-        match self.read_ids(own, &[id], true).await.pop() {
-            Some(found) => found.observed,
-            None => Ok(Observed::Gone),
-        }
+    async fn observe(&self, own: &AccountId, of: &SecurityGroup) -> Result<Observed<SecurityGroup>, AwsError> {
+        let mut observed = Ok(Observed::Gone);
+        self.read_ids(own, std::slice::from_ref(&of.id), true, &mut |found| observed = found.observed).await;
+        observed
     }
 
     async fn apply(&self, state: &SecurityGroup, changes: &[Change]) -> Result<(), Interrupted> {
         apply::security_group::apply(&self.ec2, state, changes).await
     }
 
-    async fn permitted(&self, state: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, AwsError> {
+    async fn permitted(&self, state: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
         apply::security_group::permitted(&self.ec2, state, changes).await
     }
 
@@ -206,23 +229,18 @@ impl Gateway for SecurityGroups {
     }
 }
 
-fn state(
-    group: &Ec2Group,
-    owner: AccountId,
-    rules: &[Ec2Rule],
-    lists: &BTreeMap<PrefixListId, palisade_policy::security_group::PrefixList>,
-) -> Result<SecurityGroup, String> {
+fn state(group: &Group, rules: &[Ec2Rule], lists: &BTreeMap<PrefixListId, PrefixList>) -> Result<SecurityGroup, String> {
     let rules = rules.iter().map(rule).collect::<Result<Vec<_>, String>>()?;
     let named = |rule: &Rule| match &rule.source {
         Source::PrefixListId(id) => lists.get(id).map(|list| (id.clone(), list.clone())),
         _ => None,
     };
     Ok(SecurityGroup {
-        id: group.group_id.as_deref().unwrap_or_default().parse().map_err(|error: IdError| error.to_string())?,
-        name: group.group_name.clone().unwrap_or_default(),
-        owner,
-        vpc: group.vpc_id.as_deref().and_then(|id| id.parse().ok()),
-        tags: tags(group.tags.as_deref()),
+        id: group.id.clone(),
+        name: group.name.clone(),
+        owner: group.owner.clone(),
+        vpc: group.vpc.clone(),
+        tags: group.tags.clone(),
         prefix_lists: rules.iter().filter_map(named).collect(),
         rules,
     })
