@@ -11,17 +11,35 @@ use serde::{Deserialize, Serialize};
 pub enum Guardrail {
     /// Closes administrative ports that a security group opens to the world.
     RevokeAdminIngress,
+    /// Takes every rule out of default security groups.
+    StripDefaultGroup,
+    /// Gives every VPC a flow log that records what is wanted.
+    EnableFlowLogs,
+    /// Denies attacking sources in network ACLs, and in WAF IP sets.
+    DenySource,
+    /// Takes denials back whose time has passed.
+    LiftDenials,
 }
 
 impl Guardrail {
     /// Every guardrail.
-    pub const ALL: [Guardrail; 1] = [Guardrail::RevokeAdminIngress];
+    pub const ALL: [Guardrail; 5] = [
+        Guardrail::RevokeAdminIngress,
+        Guardrail::StripDefaultGroup,
+        Guardrail::EnableFlowLogs,
+        Guardrail::DenySource,
+        Guardrail::LiftDenials,
+    ];
 
     /// Its id.
     #[must_use]
     pub fn id(self) -> &'static str {
         match self {
             Guardrail::RevokeAdminIngress => "revoke-admin-ingress",
+            Guardrail::StripDefaultGroup => "strip-default-group",
+            Guardrail::EnableFlowLogs => "enable-flow-logs",
+            Guardrail::DenySource => "deny-source",
+            Guardrail::LiftDenials => "lift-denials",
         }
     }
 

@@ -117,6 +117,36 @@ text_id!(
     VpcId, "a VPC id (`vpc-` and lower-case letters or digits)", |t| resource_id(t, "vpc")
 );
 text_id!(
+    /// A network ACL, `acl-…`.
+    AclId, "a network ACL id (`acl-` and lower-case letters or digits)", |t| resource_id(t, "acl")
+);
+text_id!(
+    /// A subnet, `subnet-…`.
+    SubnetId, "a subnet id (`subnet-` and lower-case letters or digits)", |t| resource_id(t, "subnet")
+);
+text_id!(
+    /// A network interface, `eni-…`.
+    InterfaceId, "a network interface id (`eni-` and lower-case letters or digits)", |t| resource_id(t, "eni")
+);
+text_id!(
+    /// A flow log, `fl-…`.
+    FlowLogId, "a flow log id (`fl-` and lower-case letters or digits)", |t| resource_id(t, "fl")
+);
+text_id!(
+    /// A WAF IP set: `arn:aws:wafv2:<region>:<account>:regional/ipset/<name>/<id>`, or `global/ipset/…` for CloudFront.
+    IpSetArn, "the ARN of a WAF IP set", |t| {
+        let parts: Vec<&str> = t.splitn(6, ':').collect();
+        match parts.as_slice() {
+            ["arn", _, "wafv2", region, account, resource] => {
+                let path: Vec<&str> = resource.split('/').collect();
+                let is_path = matches!(path.as_slice(), ["regional" | "global", "ipset", name, id] if !name.is_empty() && !id.is_empty());
+                is_path && region.parse::<Region>().is_ok() && account.parse::<AccountId>().is_ok()
+            }
+            _ => false,
+        }
+    }
+);
+text_id!(
     /// An AWS account: twelve digits.
     AccountId, "an AWS account id (12 digits)", |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit())
 );

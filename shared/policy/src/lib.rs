@@ -9,6 +9,7 @@ pub mod cidr;
 pub mod commands;
 pub mod exemption;
 mod exposure;
+pub mod flow_log;
 pub mod guardrail;
 pub mod id;
 pub mod notice;

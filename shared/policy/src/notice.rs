@@ -5,15 +5,70 @@ use std::fmt::Write;
 use crate::change::Change;
 use crate::commands::command;
 use crate::guardrail::Guardrail;
+use crate::id::Excerpt;
 use crate::plan::{Fate, Sketch, SketchLine};
 use crate::response::{Mode, Outcome, Response, TargetResult};
 use crate::trigger::Door;
 
 /// SNS takes fewer than 100 characters of subject ("Publish", `Subject`).
 const LONGEST_SUBJECT: usize = 99;
-/// A text for a person names at most so many resources, and so many rules of each; the JSON has them all.
+/// A text for a person names at most so many resources, and so many lines of each; the JSON has them all.
 const MOST_RESOURCES: usize = 20;
 const MOST_LINES: usize = 25;
+
+/// What is told of, in the order of gravity.
+const TOLD: [Outcome; 5] = [Outcome::Failed, Outcome::Refused, Outcome::Changed, Outcome::WouldChange, Outcome::Exempt];
+
+/// How a guardrail speaks of its work.
+struct Words {
+    /// Several of its targets.
+    targets: &'static str,
+    /// What became of a changed target.
+    done: &'static str,
+    /// What would become of it.
+    would: &'static str,
+    /// Before the reason of a change that was made, and of one that would be.
+    reason: [&'static str; 2],
+    /// What a person must know of what the change does not do.
+    caveat: Option<&'static str>,
+    /// What to tag to have it left alone.
+    exempt: Option<&'static str>,
+}
+
+fn words(guardrail: Guardrail) -> Words {
+    const CONNECTIONS: &str = "EC2 lets connections that were already open go on until they end.";
+    let (targets, done, would, reason, caveat, exempt) = match guardrail {
+        Guardrail::RevokeAdminIngress => (
+            "security groups",
+            "closed",
+            "would be closed",
+            ["Was open", "Open"],
+            Some(CONNECTIONS),
+            Some("If it must stay open, tag the security group, or the one rule"),
+        ),
+        Guardrail::StripDefaultGroup => (
+            "security groups",
+            "stripped",
+            "would be stripped",
+            ["Why", "Why"],
+            Some(CONNECTIONS),
+            Some("If it must keep its rules, tag the security group, or the one rule"),
+        ),
+        Guardrail::EnableFlowLogs => (
+            "VPCs",
+            "flow log created",
+            "a flow log would be created",
+            ["Why", "Why"],
+            None,
+            Some("If it must go without, tag the VPC"),
+        ),
+        Guardrail::DenySource => {
+            ("sources", "denied", "would be denied", ["Why", "Why"], None, Some("If it must be let in, tag the network ACL"))
+        }
+        Guardrail::LiftDenials => ("resources", "lifted", "would be lifted", ["Why", "Why"], None, None),
+    };
+    Words { targets, done, would, reason, caveat, exempt }
+}
 
 /// The subject: printable ASCII, on one line, under 100 characters.
 #[must_use]
@@ -33,40 +88,54 @@ pub fn subject(response: &Response) -> String {
 /// `revoked 1 rule on sg-…`, with the gravest first.
 fn headline(response: &Response) -> String {
     let mut parts = Vec::new();
-    for outcome in [Outcome::Failed, Outcome::Refused, Outcome::Changed, Outcome::WouldChange, Outcome::Exempt] {
+    for outcome in TOLD {
         let of: Vec<&TargetResult> = response.results.iter().filter(|result| result.told && result.outcome == outcome).collect();
         let Some(first) = of.first() else { continue };
-        let whom = if of.len() == 1 { first.resource.clone() } else { format!("{} security groups", of.len()) };
-        let revoked: usize = of.iter().map(|result| revoked(result)).sum();
-        let rules = if revoked == 1 { "1 rule".to_owned() } else { format!("{revoked} rules") };
+        let whom = if of.len() == 1 { first.resource.clone() } else { format!("{} {}", of.len(), words(response.guardrail).targets) };
         parts.push(match outcome {
             Outcome::Failed if response.mode == Mode::Enforce => format!("FAILED on {whom}"),
             Outcome::Failed => format!("failed to check {whom}"),
             Outcome::Refused if response.mode == Mode::Enforce => format!("refused to change {whom}"),
             Outcome::Refused => format!("would refuse to change {whom}"),
-            Outcome::Changed => format!("revoked {rules} on {whom}"),
-            Outcome::WouldChange => format!("would revoke {rules} on {whom}"),
+            Outcome::Changed => deed(response.guardrail, &of, &whom, true),
+            Outcome::WouldChange => format!("would {}", deed(response.guardrail, &of, &whom, false)),
             _ => format!("left {whom} alone: exempt"),
         });
     }
     parts.join("; ")
 }
 
+/// What was done, or would be: `revoked 2 rules on sg-…`, `deny 198.51.100.7/32`.
+fn deed(guardrail: Guardrail, results: &[&TargetResult], whom: &str, past: bool) -> String {
+    let count = |of: fn(&Change) -> bool, one: &str| {
+        let n = results.iter().flat_map(|result| &result.changes).filter(|change| of(change)).count();
+        if n == 1 { format!("1 {one}") } else { format!("{n} {}s", one.trim_end_matches('s')) }
+    };
+    let verb = |now: &'static str, then: &'static str| if past { then } else { now };
+    match guardrail {
+        Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => {
+            let rules = count(|change| matches!(change, Change::RevokeRule(_)), "rule");
+            format!("{} {rules} on {whom}", verb("revoke", "revoked"))
+        }
+        Guardrail::EnableFlowLogs => format!("{} flow logs on {whom}", verb("enable", "enabled")),
+        Guardrail::DenySource => format!("{} {whom}", verb("deny", "denied")),
+        Guardrail::LiftDenials => {
+            let denials = count(|change| matches!(change, Change::DeleteTag(_) | Change::UpdateIpSet(_)), "denial");
+            format!("{} {denials} on {whom}", verb("lift", "lifted"))
+        }
+    }
+}
+
 /// `1 failed, 3 changed`: the headline where names are too long.
 fn counts(response: &Response) -> String {
     let told = |outcome: Outcome| response.results.iter().filter(|result| result.told && result.outcome == outcome).count();
-    let outcomes = [Outcome::Failed, Outcome::Refused, Outcome::Changed, Outcome::WouldChange, Outcome::Exempt];
     let parts: Vec<String> =
-        outcomes.into_iter().filter(|outcome| told(*outcome) > 0).map(|outcome| format!("{} {outcome}", told(outcome))).collect();
+        TOLD.into_iter().filter(|outcome| told(*outcome) > 0).map(|outcome| format!("{} {outcome}", told(outcome))).collect();
     parts.join(", ")
 }
 
-fn revoked(result: &TargetResult) -> usize {
-    result.changes.iter().filter(|change| matches!(change, Change::RevokeRule(_))).count()
-}
-
-/// The text for a person: what was open to whom, who opened it, from where and when, what is done about it, what still passes,
-/// how to take it back, how to exempt it.
+/// The text for a person: what was wrong, who did it, from where and when, what is done about it, what still is as it was, how to take
+/// it back, how to exempt it.
 #[must_use]
 pub fn text(response: &Response) -> String {
     let mut text = String::new();
@@ -78,8 +147,10 @@ pub fn text(response: &Response) -> String {
     if told.len() > MOST_RESOURCES {
         paragraph(&mut text, &format!("… and {} more; the JSON of this notice has them all.", told.len() - MOST_RESOURCES));
     }
-    if told.iter().any(|result| matches!(result.outcome, Outcome::Changed | Outcome::WouldChange)) {
-        paragraph(&mut text, &exempting(response.guardrail));
+    let changing = told.iter().any(|result| matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
+    if let (true, Some(exempt)) = (changing, words(response.guardrail).exempt) {
+        let key = response.guardrail.exemption_key();
+        paragraph(&mut text, &format!("{exempt}:\n  {key}  =  until=<date, at most 90 days ahead> reason=<why>"));
     }
     text
 }
@@ -107,20 +178,20 @@ fn opening(response: &Response) -> String {
         }
     };
     let cause = &response.trigger;
-    let what = cause.detail.as_deref().unwrap_or("an event");
-    match cause.door {
-        Door::Cloudtrail => {
-            let _ = writeln!(opening, "\nWoken by   {what}");
-            let _ = writeln!(opening, "  by       {}", cause.actor.as_deref().unwrap_or("somebody whom the event does not name"));
-            if let Some(source_ip) = &cause.source_ip {
-                let _ = writeln!(opening, "  from     {source_ip}");
-            }
-        }
-        Door::Schedule => {
-            let _ = writeln!(opening, "\nWoken by   its schedule");
-        }
-        Door::Direct => {
-            let _ = writeln!(opening, "\nWoken by   a direct call");
+    let what = cause.detail.as_deref();
+    let woken_by = match cause.door {
+        Door::Cloudtrail => what.unwrap_or("an API call").to_owned(),
+        Door::ConfigCompliance => format!("the AWS Config rule {}", what.unwrap_or("that found it non-compliant")),
+        Door::Guardduty => format!("the GuardDuty finding {}", what.unwrap_or("of an attack")),
+        Door::Alarm => format!("the alarm {}", what.unwrap_or("without a name")),
+        Door::Schedule => "its schedule".to_owned(),
+        Door::Direct => "a direct call".to_owned(),
+    };
+    let _ = writeln!(opening, "\nWoken by   {woken_by}");
+    if cause.door == Door::Cloudtrail {
+        let _ = writeln!(opening, "  by       {}", cause.actor.as_deref().unwrap_or("somebody whom the event does not name"));
+        if let Some(source_ip) = &cause.source_ip {
+            let _ = writeln!(opening, "  from     {source_ip}");
         }
     }
     if let Some(time) = cause.time {
@@ -134,18 +205,19 @@ fn opening(response: &Response) -> String {
 }
 
 fn section(text: &mut String, response: &Response, result: &TargetResult) {
-    let name = result.sketch.name.as_ref().map(|name| format!(" ({})", crate::id::Excerpt(name))).unwrap_or_default();
-    let (word, tense) = match (result.outcome, response.mode) {
-        (Outcome::Changed, _) => ("closed", "Was open"),
-        (Outcome::WouldChange, _) => ("would be closed", "Open"),
-        (Outcome::Refused, _) => ("not touched", "Why"),
-        (Outcome::Failed, _) => ("FAILED", "Why"),
-        (Outcome::Exempt, _) => ("exempt, left alone", "Open"),
-        (Outcome::Gone, _) => ("gone", "Why"),
-        (Outcome::Compliant, _) => ("compliant", "Why"),
+    let words = words(response.guardrail);
+    let name = result.sketch.name.as_ref().map(|name| format!(" ({})", Excerpt(name))).unwrap_or_default();
+    let (word, label) = match result.outcome {
+        Outcome::Changed => (words.done, words.reason[0]),
+        Outcome::WouldChange => (words.would, words.reason[1]),
+        Outcome::Refused => ("not touched", "Why"),
+        Outcome::Failed => ("FAILED", "Why"),
+        Outcome::Exempt => ("exempt, left alone", words.reason[1]),
+        Outcome::Gone => ("gone", "Why"),
+        Outcome::Compliant => ("compliant", "Why"),
     };
     let mut lines = format!("{}{name}: {word}\n", result.resource);
-    let _ = writeln!(lines, "  {tense}: {}.", result.reason);
+    let _ = writeln!(lines, "  {label}: {}.", result.reason);
     for remark in &result.remarks {
         let _ = writeln!(lines, "  Note: {remark}.");
     }
@@ -154,11 +226,11 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
     }
     let sketch = drawing(&result.sketch);
     if !sketch.is_empty() {
-        let _ = writeln!(lines, "\n  Ingress rules ({}):", legend(response.mode, result.outcome));
+        let _ = writeln!(lines, "\n  {} ({}):", result.sketch.title, legend(response.mode, result.outcome));
         lines.push_str(&sketch);
     }
-    if result.outcome == Outcome::Changed {
-        lines.push_str("\n  EC2 lets connections that were already open go on until they end.\n");
+    if let (Outcome::Changed, Some(caveat)) = (result.outcome, words.caveat) {
+        let _ = writeln!(lines, "\n  {caveat}");
     }
     if !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed) {
         lines.push_str("\n  To put it back as it was:\n");
@@ -179,12 +251,13 @@ fn legend(mode: Mode, outcome: Outcome) -> &'static str {
     }
 }
 
-/// The sketch as text: one rule a line, columns aligned, what changes first.
+/// The sketch as text: one line each, columns aligned, what changes first.
 #[must_use]
 pub fn drawing(sketch: &Sketch) -> String {
     let shown: Vec<&SketchLine> = sketch.lines.iter().take(MOST_LINES).collect();
-    let width = |of: fn(&SketchLine) -> &str| shown.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
-    let (traffic, source) = (width(|line| &line.traffic), width(|line| &line.source));
+    let columns = shown.iter().map(|line| line.cells.len()).max().unwrap_or(0);
+    let width = |column: usize| shown.iter().filter_map(|line| line.cells.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut drawing = String::new();
     for line in &shown {
         let sign = match line.fate {
@@ -192,18 +265,16 @@ pub fn drawing(sketch: &Sketch) -> String {
             Fate::Added => '+',
             Fate::Kept => ' ',
         };
-        let row = format!("    {sign} {:traffic$}  {:source$}  {}", line.traffic, line.source, crate::id::Excerpt(&line.description));
+        let mut row = format!("    {sign}");
+        for (at, (cell, width)) in line.cells.iter().zip(&widths).enumerate() {
+            // The last column is often a person's own words.
+            let cell = if at + 1 == columns { Excerpt(cell).to_string() } else { cell.clone() };
+            let _ = write!(row, " {cell:width$} ");
+        }
         let _ = writeln!(drawing, "{}", row.trim_end());
     }
     if sketch.lines.len() > MOST_LINES {
         let _ = writeln!(drawing, "      … and {} more", sketch.lines.len() - MOST_LINES);
     }
     drawing
-}
-
-fn exempting(guardrail: Guardrail) -> String {
-    let what = match guardrail {
-        Guardrail::RevokeAdminIngress => "the security group, or the one rule",
-    };
-    format!("If it must stay open, tag {what}:\n  {}  =  until=<date, at most 90 days ahead> reason=<why>", guardrail.exemption_key())
 }

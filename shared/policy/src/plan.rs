@@ -44,7 +44,9 @@ pub enum Verdict {
 pub struct Sketch {
     /// The resource's name, where it has one besides its id.
     pub name: Option<String>,
-    /// Its rules.
+    /// What the lines are, such as `Ingress rules`.
+    pub title: &'static str,
+    /// Its rules, entries or logs.
     pub lines: Vec<SketchLine>,
 }
 
@@ -53,12 +55,8 @@ pub struct Sketch {
 pub struct SketchLine {
     /// What becomes of it.
     pub fate: Fate,
-    /// The traffic, such as `tcp/22`.
-    pub traffic: String,
-    /// The source, such as `0.0.0.0/0`.
-    pub source: String,
-    /// The person's description of it.
-    pub description: String,
+    /// Its columns, such as traffic, source and a person's description.
+    pub cells: Vec<String>,
 }
 
 /// What becomes of a line of a [`Sketch`].

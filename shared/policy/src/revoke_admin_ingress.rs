@@ -587,9 +587,7 @@ impl Decision<'_> {
     fn sketch(&self, group: &SecurityGroup) -> Sketch {
         let line = |fate, rule: &Rule| SketchLine {
             fate,
-            traffic: rule.traffic.to_string(),
-            source: rule.source.to_string(),
-            description: rule.description.clone().unwrap_or_default(),
+            cells: vec![rule.traffic.to_string(), rule.source.to_string(), rule.description.clone().unwrap_or_default()],
         };
         let mut lines: Vec<SketchLine> = Vec::new();
         for (at, closing) in self.closings.iter().enumerate() {
@@ -600,7 +598,7 @@ impl Decision<'_> {
             group.ingress().filter(|rule| !self.closings.iter().any(|closing| std::ptr::eq(closing.rule, *rule))).collect();
         kept.sort_by(|a, b| (a.traffic, &a.source).cmp(&(b.traffic, &b.source)));
         lines.extend(kept.into_iter().map(|rule| line(Fate::Kept, rule)));
-        Sketch { name: Some(group.name.clone()), lines }
+        Sketch { name: Some(group.name.clone()), title: "Ingress rules", lines }
     }
 }
 

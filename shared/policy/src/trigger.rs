@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{PrefixListId, SecurityGroupId};
+use crate::cidr::Cidr;
+use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
 
 /// The way the news came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -11,6 +12,12 @@ use crate::id::{PrefixListId, SecurityGroupId};
 pub enum Door {
     /// An API call, by CloudTrail over EventBridge.
     Cloudtrail,
+    /// AWS Config, which found a resource non-compliant, over EventBridge.
+    ConfigCompliance,
+    /// GuardDuty, over EventBridge.
+    Guardduty,
+    /// A CloudWatch alarm, by SNS, directly, or over EventBridge.
+    Alarm,
     /// A schedule of EventBridge.
     Schedule,
     /// A person or a program that invoked the function.
@@ -57,8 +64,49 @@ pub enum Targets {
     SecurityGroupOfDefaultVpc(String),
     /// Every security group with a rule that names the prefix list.
     UsersOfPrefixList(PrefixListId),
+    /// These VPCs.
+    Vpcs(Vec<VpcId>),
+    /// The Region's default VPC: an event that made it need not name it.
+    DefaultVpc,
+    /// These attackers.
+    Attack(Attack),
+    /// The attackers that the flow logs of a time show: an alarm need not name them.
+    Search(Search),
     /// Everything in the Region.
     Sweep,
+}
+
+/// Who attacks, and whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attack {
+    /// The attackers. A block wider than one address can only come from a direct call.
+    pub sources: Vec<Cidr>,
+    /// The network ACLs that the call names; empty where it names none.
+    pub acls: Vec<AclId>,
+    /// The attacked subnets, where the event names them.
+    pub subnets: Vec<SubnetId>,
+    /// Whether traffic to the source is denied too.
+    pub both_ways: bool,
+}
+
+/// What to look for in flow logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// What the alarm is about.
+    pub pattern: Pattern,
+    /// When the alarm was raised: the records before that count.
+    pub until: Option<Timestamp>,
+}
+
+/// What an alarm is about, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pattern {
+    /// Many rejected packets of one source.
+    SuspiciousTraffic,
+    /// Many ports tried by one source.
+    PortScan,
+    /// Much data sent to one destination, which is then the one to deny, both ways.
+    DataExfiltration,
 }
 
 /// A cause, what to look at, and whether the caller wants a dry run whatever the mode is.
