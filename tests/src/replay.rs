@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use palisade_policy::change::Change;
-use palisade_policy::id::{AccountId, SecurityGroupId};
 use palisade_policy::response::Mode;
-use palisade_policy::security_group::{Rule, SecurityGroup};
 use serde_json::{Value, json};
 
 use crate::binaries;
@@ -16,7 +14,7 @@ use crate::case::{Case, REGION};
 use crate::lambda::{Answer, Lambda};
 use crate::proxy::{Call, Proxy};
 use crate::stub::Stub;
-use crate::world::{Made, Snapshot};
+use crate::world::{Made, Resource, Snapshot, resource_of};
 
 /// What came of one delivery of the event.
 #[derive(Debug, Clone)]
@@ -132,13 +130,13 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         let after = made.read().await?;
         let second = act(&mut lambda, &proxy, &event).await?;
         let logged = lambda.stop().await?;
-        broken.extend(predicted_otherwise(&made, &before, &after, &first.answer));
+        broken.extend(predicted_otherwise(&before, &after, &first.answer));
         broken.extend(told_alike(&first));
         broken.extend(told_alike(&second));
         broken.extend(logged_wrong(&logged, [&first, &second]));
         let last = made.read().await?;
         if left_for_later(&first) {
-            broken.extend(predicted_otherwise(&made, &after, &last, &second.answer));
+            broken.extend(predicted_otherwise(&after, &last, &second.answer));
         } else {
             if last != after {
                 broken.push("the second delivery changed the world again".to_owned());
@@ -152,7 +150,7 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
     let lines = |snapshot: &Snapshot| -> BTreeMap<String, Vec<String>> {
         let of =
             |id: &String| snapshot.get(made.real(id)).map(|group| group.lines().iter().map(|line| made.with_literal_ids(line)).collect());
-        case.world.security_groups.keys().filter_map(|id| Some((id.clone(), of(id)?))).collect()
+        shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
     };
     let literal = |act: Act| act.with_literal_ids(&made);
     Ok(Play {
@@ -164,6 +162,11 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         enforced: enforced.map(|(first, second)| Ok::<_, anyhow::Error>((literal(first)?, literal(second)?))).transpose()?,
         broken: broken.iter().map(|broken| made.with_literal_ids(broken)).collect(),
     })
+}
+
+/// The resources whose state a case shows.
+fn shown_ids(case: &Case) -> impl Iterator<Item = &String> {
+    case.world.security_groups.keys()
 }
 
 /// Delivers the event once.
@@ -330,7 +333,7 @@ fn left_for_later(act: &Act) -> bool {
 }
 
 /// Applies the changes that the answer names to a model of what was there, and compares with what is there.
-fn predicted_otherwise(made: &Made, before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
+fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
     let act = Act { answer: answer.clone(), notices: Vec::new(), calls: Vec::new() };
     let response = act.response().unwrap_or(Value::Null);
     let enforced = response.get("mode").and_then(Value::as_str) == Some("enforce");
@@ -346,37 +349,27 @@ fn predicted_otherwise(made: &Made, before: &Snapshot, after: &Snapshot, answer:
             }
         };
         for change in &changes {
-            let (Change::AuthorizeRule(rule) | Change::RevokeRule(rule)) = change;
-            let Some(mut group) = model(made, &rule.group_id, &predicted) else {
-                broken.push(format!("a change of {}, which was not there", rule.group_id));
-                continue;
-            };
-            if let Err(error) = change.apply(&mut group) {
-                broken.push(format!("the model can't make a change of {}: {error}", rule.group_id));
-            }
-            if let Some(entry) = predicted.get_mut(rule.group_id.as_str()) {
-                entry.rules = group.rules;
+            let id = resource_of(change);
+            match predicted.get_mut(id) {
+                None => broken.push(format!("a change of {id}, which was not there")),
+                Some(resource) => {
+                    if let Err(error) = resource.make(change) {
+                        broken.push(format!("the model can't make a change of {id}: {error}"));
+                    }
+                }
             }
         }
     }
     for (id, group) in &predicted {
-        let there = after.get(id).map(super::world::Group::lines).unwrap_or_default();
+        let there = after.get(id).map(Resource::lines).unwrap_or_default();
         if group.lines() != there {
             broken.push(format!("{id} should be\n    {}\n  but is\n    {}", group.lines().join("\n    "), there.join("\n    ")));
         }
     }
     if predicted.len() != after.len() {
-        broken.push("groups came or went".to_owned());
+        broken.push("resources came or went".to_owned());
     }
     broken
-}
-
-fn model(made: &Made, id: &SecurityGroupId, snapshot: &Snapshot) -> Option<SecurityGroup> {
-    let group = snapshot.get(id.as_str())?;
-    let owner: AccountId = made.account.parse().ok()?;
-    let rules: Vec<Rule> = group.rules.clone();
-    let (tags, prefix_lists) = (BTreeMap::new(), BTreeMap::new());
-    Some(SecurityGroup { id: id.clone(), name: group.name.clone(), owner, vpc: None, tags, rules, prefix_lists })
 }
 
 /// Every line of the log is JSON; each outcome has one at INFO, and that carries the request id.

@@ -2,34 +2,65 @@
 
 use serde_json::{Value, json};
 
-use crate::change::{Change, RuleChange};
-use crate::cidr::Family;
+use crate::change::{AclEntryChange, Change, FlowLogChange, IpSetChange, RuleChange};
+use crate::cidr::{Cidr, Family};
+use crate::flow_log::Destination;
 use crate::id::Region;
-use crate::security_group::{Direction, Source, is_reserved};
+use crate::security_group::{Direction, Source, Tags, is_reserved};
 
 /// The command that makes the change, on one line, to be pasted into a POSIX shell.
 #[must_use]
 pub fn command(change: &Change, region: &Region) -> String {
-    let (verb, rule_change) = match change {
-        Change::AuthorizeRule(rule) => ("authorize", rule),
-        Change::RevokeRule(rule) => ("revoke", rule),
-    };
-    let direction = match rule_change.rule.direction {
+    match change {
+        Change::AuthorizeRule(change) => rule("authorize", change, region),
+        Change::RevokeRule(change) => rule("revoke", change, region),
+        Change::CreateFlowLog(change) => create_flow_log(change, region),
+        Change::DeleteFlowLog(change) => delete_flow_log(change, region),
+        Change::PutAclEntry(change) => format!(
+            "{} --protocol -1 --rule-action deny {} {}",
+            acl_entry("create", change, region),
+            if change.cidr.family() == Family::V4 { "--cidr-block" } else { "--ipv6-cidr-block" },
+            change.cidr
+        ),
+        Change::DeleteAclEntry(change) => acl_entry("delete", change, region),
+        Change::PutTag(tag) => {
+            let tags = quoted(&json!([{"Key": tag.key, "Value": tag.value}]).to_string());
+            format!("aws ec2 create-tags --region {region} --resources {} --tags {tags}", tag.resource)
+        }
+        Change::DeleteTag(tag) => {
+            let tags = quoted(&json!([{"Key": tag.key}]).to_string());
+            format!("aws ec2 delete-tags --region {region} --resources {} --tags {tags}", tag.resource)
+        }
+        Change::UpdateIpSet(change) => ip_set(change),
+    }
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",
-    };
-    let permissions = quoted(&json!([permission(rule_change)]).to_string());
-    let mut command = format!(
-        "aws ec2 {verb}-security-group-{direction} --region {region} --group-id {} --ip-permissions {permissions}",
-        rule_change.group_id
-    );
-    let tags: Vec<Value> =
-        rule_change.rule.tags.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| json!({"Key": key, "Value": value})).collect();
-    if matches!(change, Change::AuthorizeRule(_)) && !tags.is_empty() {
-        let tags = json!([{"ResourceType": "security-group-rule", "Tags": tags}]);
-        command.push_str(&format!(" --tag-specifications {}", quoted(&tags.to_string())));
+    }
+}
+
+fn rule(verb: &str, change: &RuleChange, region: &Region) -> String {
+    let permissions = quoted(&json!([permission(change)]).to_string());
+    let way = direction(change.rule.direction);
+    let mut command =
+        format!("aws ec2 {verb}-security-group-{way} --region {region} --group-id {} --ip-permissions {permissions}", change.group_id);
+    if verb == "authorize" {
+        command.push_str(&tag_specification("security-group-rule", &change.rule.tags));
     }
     command
+}
+
+/// With a space before it; nothing where there are no tags that anybody could set.
+fn tag_specification(resource_type: &str, tags: &Tags) -> String {
+    let tags: Vec<Value> =
+        tags.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    if tags.is_empty() {
+        return String::new();
+    }
+    format!(" --tag-specifications {}", quoted(&json!([{"ResourceType": resource_type, "Tags": tags}]).to_string()))
 }
 
 fn permission(change: &RuleChange) -> Value {
@@ -55,6 +86,60 @@ fn permission(change: &RuleChange) -> Value {
         object.insert("ToPort".to_owned(), json!(to));
     }
     permission
+}
+
+fn create_flow_log(change: &FlowLogChange, region: &Region) -> String {
+    let destination = match &change.destination {
+        Destination::LogGroup { log_group_name, deliver_logs_permission_arn } => format!(
+            "--log-destination-type cloud-watch-logs --log-group-name {} --deliver-logs-permission-arn {}",
+            quoted(log_group_name),
+            quoted(deliver_logs_permission_arn)
+        ),
+        Destination::S3 { log_destination } => format!("--log-destination-type s3 --log-destination {}", quoted(log_destination)),
+    };
+    format!(
+        "aws ec2 create-flow-logs --region {region} --resource-type VPC --resource-ids {} --traffic-type {} {destination}{}",
+        change.vpc_id,
+        change.traffic_type,
+        tag_specification("vpc-flow-log", &change.tags)
+    )
+}
+
+fn delete_flow_log(change: &FlowLogChange, region: &Region) -> String {
+    match &change.flow_log_id {
+        Some(id) => format!("aws ec2 delete-flow-logs --region {region} --flow-log-ids {id}"),
+        None => format!(
+            "aws ec2 delete-flow-logs --region {region} --flow-log-ids \"$(aws ec2 describe-flow-logs --region {region} --filter \
+             Name=resource-id,Values={} Name=tag:palisade:guardrail,Values=enable-flow-logs --query 'FlowLogs[].FlowLogId' --output text)\"",
+            change.vpc_id
+        ),
+    }
+}
+
+fn acl_entry(verb: &str, change: &AclEntryChange, region: &Region) -> String {
+    format!(
+        "aws ec2 {verb}-network-acl-entry --region {region} --network-acl-id {} --{} --rule-number {}",
+        change.acl_id,
+        direction(change.direction),
+        change.rule_number
+    )
+}
+
+/// WAF replaces a set as a whole, so the command reads it first, with the lock that the update needs.
+fn ip_set(change: &IpSetChange) -> String {
+    let id = change.arn.parts();
+    let quoted_list = |blocks: &[Cidr]| serde_json::to_string(blocks).unwrap_or_default();
+    let set = format!("--name {} --scope {} --id {} --region {}", id.name, id.scope, id.id, id.region);
+    let filter = format!(
+        "jq -c '{{LockToken, Addresses: ((.IPSet.Addresses - {}) + {} | unique)}}'",
+        quoted_list(&change.remove),
+        quoted_list(&change.add)
+    );
+    format!(
+        "aws wafv2 get-ip-set {set} | {filter} > palisade.json && aws wafv2 update-ip-set {set} --description {} --cli-input-json \
+         file://palisade.json",
+        quoted(&change.description)
+    )
 }
 
 /// Within single quotes a shell reads nothing but the closing quote.

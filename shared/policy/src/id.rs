@@ -157,6 +157,33 @@ text_id!(
     }
 );
 
+/// What the ARN of an IP set says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpSetParts<'a> {
+    /// The Region that WAF is called in: of a set for CloudFront, us-east-1.
+    pub region: &'a str,
+    /// The account that owns it.
+    pub account: &'a str,
+    /// `REGIONAL` or `CLOUDFRONT`.
+    pub scope: &'static str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its id.
+    pub id: &'a str,
+}
+
+impl IpSetArn {
+    /// Its parts.
+    #[must_use]
+    pub fn parts(&self) -> IpSetParts<'_> {
+        let mut parts = self.0.splitn(6, ':').skip(3);
+        let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let mut path = parts.next().unwrap_or_default().split('/');
+        let scope = if path.next() == Some("global") { "CLOUDFRONT" } else { "REGIONAL" };
+        IpSetParts { region, account, scope, name: path.nth(1).unwrap_or_default(), id: path.next().unwrap_or_default() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,8 @@ mod exposure;
 pub mod flow_log;
 pub mod guardrail;
 pub mod id;
+pub mod ip_set;
+pub mod network_acl;
 pub mod notice;
 pub mod plan;
 pub mod response;

@@ -54,14 +54,9 @@ fn words(guardrail: Guardrail) -> Words {
             Some(CONNECTIONS),
             Some("If it must keep its rules, tag the security group, or the one rule"),
         ),
-        Guardrail::EnableFlowLogs => (
-            "VPCs",
-            "flow log created",
-            "a flow log would be created",
-            ["Why", "Why"],
-            None,
-            Some("If it must go without, tag the VPC"),
-        ),
+        Guardrail::EnableFlowLogs => {
+            ("VPCs", "flow log created", "a flow log would be created", ["Why", "Why"], None, Some("If it must go without, tag the VPC"))
+        }
         Guardrail::DenySource => {
             ("sources", "denied", "would be denied", ["Why", "Why"], None, Some("If it must be let in, tag the network ACL"))
         }

@@ -482,10 +482,10 @@ proptest! {
     #[test]
     fn the_sketch_shows_the_rules_before_and_after(case in cases()) {
         let run = Run::new(&case, 0);
-        let line = |rule: &Rule| (rule.traffic.to_string(), rule.source.to_string(), rule.description.clone().unwrap_or_default());
+        let line = |rule: &Rule| vec![rule.traffic.to_string(), rule.source.to_string(), rule.description.clone().unwrap_or_default()];
         let lines = |fates: [Fate; 2]| {
             let of = run.plan.sketch.lines.iter().filter(|line| fates.contains(&line.fate));
-            let mut lines: Vec<_> = of.map(|line| (line.traffic.clone(), line.source.clone(), line.description.clone())).collect();
+            let mut lines: Vec<_> = of.map(|line| line.cells.clone()).collect();
             lines.sort();
             lines
         };

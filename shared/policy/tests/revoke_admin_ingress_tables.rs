@@ -65,7 +65,7 @@ fn plan_with(settings: Settings, group: &SecurityGroup, refusals: usize) -> Plan
 fn texts(plan: &Plan) -> (Vec<String>, Vec<String>) {
     let (mut revoked, mut authorised) = (Vec::new(), Vec::new());
     for change in &plan.changes {
-        let (Change::RevokeRule(its) | Change::AuthorizeRule(its)) = change;
+        let (Change::RevokeRule(its) | Change::AuthorizeRule(its)) = change else { continue };
         let text = format!("{} from {}", its.rule.traffic, its.rule.source);
         if matches!(change, Change::RevokeRule(_)) { revoked.push(text) } else { authorised.push(text) }
     }

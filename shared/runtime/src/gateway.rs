@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use palisade_policy::change::Change;
+use palisade_policy::change::{Change, State};
 use palisade_policy::id::AccountId;
 use palisade_policy::trigger::Targets;
 
@@ -12,7 +12,10 @@ use crate::aws::AwsError;
 /// at HTTP.
 pub trait Gateway {
     /// The resource as the policy sees it.
-    type State;
+    type State: State;
+
+    /// Whether several targets change the same AWS resources, so that what is done for one must be seen by the next, in dry run too.
+    const SHARED: bool = false;
 
     /// Hands over every target with its state, as soon as it is read: of a Region's thousands, few need to be kept. What another account
     /// than `own` owns is left out unless it is named.
@@ -43,9 +46,6 @@ pub trait Gateway {
     /// # Errors
     /// When the question itself fails, or the world has moved.
     fn permitted(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<Option<bool>, Interrupted>>;
-
-    /// Whether the state is as the change leaves it.
-    fn is_made(change: &Change, state: &Self::State) -> bool;
 }
 
 /// A target, and what reading it gave.
@@ -66,6 +66,8 @@ pub enum Observed<S> {
     Gone,
     /// Something that another account owns, so only that account can change it.
     Foreign(AccountId),
+    /// Something that may not be touched, whatever its state: why.
+    Refused(String),
 }
 
 /// Why changes were not all made.

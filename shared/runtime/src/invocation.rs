@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
+use palisade_policy::change::Change;
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
 use palisade_policy::plan::{Plan, Sketch, Verdict};
@@ -118,16 +119,27 @@ where
         }
         // Worst first; where they are as bad as each other, by name, so that a second run chooses alike.
         work.sort_by(|a, b| b.plan.exposure.cmp(&a.plan.exposure).then_with(|| a.resource.cmp(&b.resource)));
-        for (rank, Work { at, resource, state, plan }) in work.into_iter().enumerate() {
+        let mut rehearsed: Vec<Change> = Vec::new();
+        for (rank, Work { at, resource, mut state, mut plan }) in work.into_iter().enumerate() {
+            if G::SHARED && mode == Mode::DryRun && rank > 0 {
+                // As if the targets before had been changed.
+                for change in &rehearsed {
+                    let _ = change.apply(&mut state);
+                }
+                plan = (self.policy)(&state, Timestamp::now(), 0);
+            }
             let done = if rank >= self.common.max_changes {
                 self.over_the_blast_radius(&resource, plan)
             } else if rank > 0 && !deadline.leaves(FOR_ONE_TARGET) {
                 not_reached(&resource, plan)
+            } else if plan.verdict != Verdict::Change {
+                result(&resource, plan)
             } else if mode == Mode::DryRun {
                 self.rehearse(&own.account, &resource, state, plan).await
             } else {
                 self.enforce(&own.account, &resource, rank, state, plan, deadline).await
             };
+            rehearsed.extend(done.changes.iter().cloned());
             results.push((at, done));
         }
         results.sort_by_key(|(at, _)| *at);
@@ -148,6 +160,7 @@ where
                 Ok(Observed::Foreign(owner)) => {
                     without_plan(resource, Outcome::Refused, format!("account {owner} owns it, and only its owner can change it"))
                 }
+                Ok(Observed::Refused(why)) => without_plan(resource, Outcome::Refused, why),
                 Ok(Observed::State(state)) => {
                     let plan = (self.policy)(&state, now, 0);
                     if plan.verdict == Verdict::Change {
@@ -163,7 +176,7 @@ where
             let resource = match &trigger.targets {
                 Targets::SecurityGroupOfDefaultVpc(name) => name.clone(),
                 Targets::UsersOfPrefixList(list) => list.to_string(),
-                Targets::SecurityGroups(_) | Targets::Sweep => own.region.to_string(),
+                _ => own.region.to_string(),
             };
             settled.push((usize::MAX, without_plan(resource, Outcome::Failed, format!("can't tell what to look at there: {error}"))));
         }
@@ -183,7 +196,7 @@ where
             // Others came first: minutes may have passed since it was read, and its owner may have been at it.
             state = match self.gateway.observe(own, &state).await {
                 Ok(Observed::State(now)) => now,
-                Ok(Observed::Gone | Observed::Foreign(_)) => return gone(resource, plan),
+                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(resource, plan),
                 Err(error) => return without_plan(resource.to_owned(), Outcome::Failed, format!("it could not be read: {error}")),
             };
             plan = (self.policy)(&state, Timestamp::now(), 0);
@@ -231,14 +244,14 @@ where
                         }
                         continue;
                     }
-                    Ok(Observed::Gone | Observed::Foreign(_)) => return gone(resource, plan),
+                    Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(resource, plan),
                     Err(error) => error,
                 },
                 Err(interrupted) => interrupted.into_error(),
             };
             let mut result = result(resource, plan);
             result.outcome = Outcome::Failed;
-            result.reason = format!("{}; whether our role may close it could not be asked: {error}", result.reason);
+            result.reason = format!("{}; whether our role may change it could not be asked: {error}", result.reason);
             return result;
         }
         result(resource, plan)

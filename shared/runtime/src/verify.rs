@@ -46,11 +46,11 @@ pub(crate) async fn verify<G: Gateway>(
         }
         tokio::time::sleep(wait).await;
         last = match gateway.observe(own, state).await {
-            Ok(Observed::State(state)) => match changes.iter().find(|change| !G::is_made(change, &state)) {
+            Ok(Observed::State(state)) => match changes.iter().find(|change| !change.is_made(&state)) {
                 None => return Ok(Verified::All(state)),
                 Some(change) => Ok(Verified::Not(change.clone())),
             },
-            Ok(Observed::Gone | Observed::Foreign(_)) => return Ok(Verified::Gone),
+            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return Ok(Verified::Gone),
             Err(error) => Err(error),
         };
     }

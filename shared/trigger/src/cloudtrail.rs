@@ -54,18 +54,41 @@ fn cause(detail: &Member<'_>) -> Cause {
 
 /// What the call may have changed, if it concerns the guardrail at all.
 fn targets(guardrail: Guardrail, source: Option<&str>, event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
-    let Guardrail::RevokeAdminIngress = guardrail;
     if source.is_some_and(|source| source != "ec2.amazonaws.com") {
         return Ok(None);
     }
+    match guardrail {
+        Guardrail::RevokeAdminIngress => opened(event_name, detail),
+        Guardrail::StripDefaultGroup => filled(event_name, detail),
+        Guardrail::EnableFlowLogs => unwatched(event_name, detail),
+        Guardrail::DenySource | Guardrail::LiftDenials => Ok(None),
+    }
+}
+
+/// What may have opened a port.
+fn opened(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
     match event_name {
         "AuthorizeSecurityGroupIngress" => authorised(detail).map(Some),
-        "ModifySecurityGroupRules" => request(detail, event_name, "GroupId", "groupId").map(|id| Some(Targets::SecurityGroups(vec![id]))),
+        "ModifySecurityGroupRules" => modified(event_name, detail).map(Some),
         "ModifyManagedPrefixList" | "RestoreManagedPrefixListVersion" => {
             request::<PrefixListId>(detail, event_name, "PrefixListId", "prefixListId").map(|id| Some(Targets::UsersOfPrefixList(id)))
         }
         _ => Ok(None),
     }
+}
+
+/// What may have given a default group rules: a new VPC comes with a full one.
+fn filled(_event_name: &str, _detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
+    Ok(None)
+}
+
+/// What may have left a VPC without a flow log.
+fn unwatched(_event_name: &str, _detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
+    Ok(None)
+}
+
+fn modified(event_name: &str, detail: &Member<'_>) -> Result<Targets, TriggerError> {
+    request(detail, event_name, "GroupId", "groupId").map(|id| Targets::SecurityGroups(vec![id]))
 }
 
 /// A group is named by its id, or in the default VPC by its name; then the response has the id, unless its client is an old one.

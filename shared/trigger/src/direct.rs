@@ -4,16 +4,20 @@
 //! an error. It is a dry run unless it says `"dryRun": false`.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::str::FromStr;
 
+use palisade_policy::cidr::Cidr;
 use palisade_policy::guardrail::Guardrail;
-use palisade_policy::id::{Excerpt, SecurityGroupId};
-use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
+use palisade_policy::id::Excerpt;
+use palisade_policy::trigger::{Attack, Cause, Door, Targets, Trigger};
 use serde_json::Value;
 
 use crate::{Own, Reading, TriggerError};
 
-/// The most ids that one call may name.
-const MOST_IDS: usize = 1000;
+/// The most that one call may name.
+const MOST_ITEMS: usize = 1000;
 
 /// Every member that some function answers.
 const MEMBERS: [&str; 9] = ["securityGroupIds", "vpcIds", "sources", "aclIds", "sweep", "undo", "reason", "exemptFor", "dryRun"];
@@ -22,6 +26,10 @@ const MEMBERS: [&str; 9] = ["securityGroupIds", "vpcIds", "sources", "aclIds", "
 fn answered(guardrail: Guardrail) -> &'static [&'static str] {
     match guardrail {
         Guardrail::RevokeAdminIngress => &["securityGroupIds", "sweep", "dryRun"],
+        Guardrail::StripDefaultGroup => &["securityGroupIds", "vpcIds", "sweep", "dryRun"],
+        Guardrail::EnableFlowLogs => &["vpcIds", "sweep", "dryRun"],
+        Guardrail::DenySource => &["sources", "aclIds", "dryRun"],
+        Guardrail::LiftDenials => &["sweep", "dryRun"],
     }
 }
 
@@ -45,35 +53,70 @@ pub(crate) fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> 
         Some(Value::Bool(dry_run)) => *dry_run,
         Some(_) => return Err(wrong("dryRun", "is neither true nor false".to_owned())),
     };
-    let targets = match (payload.get("securityGroupIds"), payload.get("sweep")) {
-        (Some(_), Some(_)) => return Err(wrong("sweep", "can't stand beside `securityGroupIds`: say one of them".to_owned())),
-        (Some(ids), None) => Targets::SecurityGroups(security_groups(ids)?),
-        (None, Some(Value::Bool(true))) => Targets::Sweep,
-        (None, Some(_)) => return Err(wrong("sweep", "can only be true".to_owned())),
-        (None, None) => return Err(wrong("securityGroupIds", "is missing, and so is `sweep`: nothing to look at".to_owned())),
-    };
-    Ok(Reading::Trigger(Trigger { cause: Cause::new(Door::Direct), targets, dry_run }))
+    Ok(Reading::Trigger(Trigger { cause: Cause::new(Door::Direct), targets: targets(payload, members)?, dry_run }))
 }
 
-fn security_groups(list: &Value) -> Result<Vec<SecurityGroupId>, TriggerError> {
+/// The one thing that the call asks to look at.
+fn targets(payload: &Value, members: &[&str]) -> Result<Targets, TriggerError> {
+    let wrong = |path: &str, problem: String| TriggerError::Member { path: path.to_owned(), problem };
+    let given: Vec<&str> =
+        ["securityGroupIds", "vpcIds", "sources", "sweep"].into_iter().filter(|name| payload.get(name).is_some()).collect();
+    let value = |name: &str| payload.get(name).unwrap_or(&Value::Null);
+    match given.as_slice() {
+        [] => {
+            let asked: Vec<String> =
+                members.iter().filter(|name| **name != "dryRun" && **name != "aclIds").map(|name| format!("`{name}`")).collect();
+            let (first, rest) =
+                asked.split_first().map_or((String::new(), &[][..]), |(first, rest)| (first.trim_matches('`').to_owned(), rest));
+            let others = if rest.is_empty() { String::new() } else { format!(", and so is {}", rest.join(" and ")) };
+            Err(wrong(&first, format!("is missing{others}: nothing to look at")))
+        }
+        ["securityGroupIds"] => ids("securityGroupIds", value("securityGroupIds")).map(Targets::SecurityGroups),
+        ["vpcIds"] => ids("vpcIds", value("vpcIds")).map(Targets::Vpcs),
+        ["sources"] => Ok(Targets::Attack(Attack {
+            sources: items("sources", value("sources"), source)?,
+            acls: if payload.get("aclIds").is_some() { ids("aclIds", value("aclIds"))? } else { Vec::new() },
+            subnets: Vec::new(),
+            both_ways: false,
+        })),
+        ["sweep"] if *value("sweep") == Value::Bool(true) => Ok(Targets::Sweep),
+        ["sweep"] => Err(wrong("sweep", "can only be true".to_owned())),
+        [one, .., last] => Err(wrong(last, format!("can't stand beside `{one}`: say one of them"))),
+        [_] => Err(wrong("sweep", "is missing".to_owned())),
+    }
+}
+
+/// An address, or a block of them.
+fn source(text: &str) -> Result<Cidr, String> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Cidr::containing(address, if address.is_ipv4() { 32 } else { 128 }).ok_or_else(|| "is no address".to_owned()),
+        Err(_) => text.parse::<Cidr>().map_err(|error| error.to_string()),
+    }
+}
+
+fn ids<T: FromStr<Err: Display> + Ord + Clone>(name: &str, list: &Value) -> Result<Vec<T>, TriggerError> {
+    items(name, list, |text| text.parse::<T>().map_err(|error| error.to_string()))
+}
+
+/// The items of a list, each once, in order.
+fn items<T: Ord + Clone>(name: &str, list: &Value, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, TriggerError> {
     let wrong = |path: String, problem: String| Err(TriggerError::Member { path, problem });
-    let name = "securityGroupIds";
     let Value::Array(items) = list else { return wrong(name.to_owned(), "is not a list".to_owned()) };
     if items.is_empty() {
         return wrong(name.to_owned(), "is empty".to_owned());
     }
-    let mut ids: BTreeSet<SecurityGroupId> = BTreeSet::new();
-    let mut in_order: Vec<SecurityGroupId> = Vec::new();
+    let mut known: BTreeSet<T> = BTreeSet::new();
+    let mut in_order: Vec<T> = Vec::new();
     for (i, item) in items.iter().enumerate() {
         let Value::String(text) = item else { return wrong(format!("{name}[{i}]"), "is not a text".to_owned()) };
-        match text.parse() {
-            Ok(id) if !ids.insert(SecurityGroupId::clone(&id)) => {}
-            Ok(id) => in_order.push(id),
+        match read(text) {
+            Ok(item) if !known.insert(item.clone()) => {}
+            Ok(item) => in_order.push(item),
             Err(error) => return wrong(format!("{name}[{i}]"), format!("can't be used: {error}")),
         }
     }
-    if in_order.len() > MOST_IDS {
-        return wrong(name.to_owned(), format!("names more than {MOST_IDS} groups; use `sweep`"));
+    if in_order.len() > MOST_ITEMS {
+        return wrong(name.to_owned(), format!("names more than {MOST_ITEMS}"));
     }
     Ok(in_order)
 }

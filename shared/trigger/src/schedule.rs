@@ -1,6 +1,7 @@
 //! Door `schedule`: a rule of EventBridge (`detail` is `{}`) or a schedule of EventBridge Scheduler without an input of its own (`detail` is
 //! the text `{}`). It asks for a sweep.
 
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
 use serde_json::Value;
 
@@ -26,6 +27,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     };
     Ok(match foreign(root, &detail, own)? {
         Some(why) => Reading::Ignored { cause, why },
+        None if own.guardrail == Guardrail::DenySource => Reading::Ignored { cause, why: "a schedule names no source to deny".to_owned() },
         None => Reading::Trigger(Trigger { cause, targets: Targets::Sweep, dry_run: false }),
     })
 }

@@ -25,6 +25,7 @@ fn told_to(payload: &Value, own: &Own) -> String {
                 Targets::SecurityGroupOfDefaultVpc(name) => format!("{mode}: the group named {name}"),
                 Targets::UsersOfPrefixList(id) => format!("{mode}: the groups that use {id}"),
                 Targets::Sweep => format!("{mode}: everywhere"),
+                other => format!("{mode}: {other:?}"),
             }
         }
         Ok(Reading::Ignored { why, .. }) => format!("ignored: {why}"),
@@ -415,7 +416,7 @@ fn a_wrong_direct_call_is_an_error_that_names_the_member() {
         (json!({"securityGroupIds": ["vpc-0a"]}), &format!("error: `securityGroupIds[0]` {}", id("vpc-0a"))),
         (json!({"securityGroupIds": ["*"], "dryRun": false}), &format!("error: `securityGroupIds[0]` {}", id("*"))),
         (json!({"securityGroupIds": [long]}), &format!("error: `securityGroupIds[0]` {}", id(&format!("{}…", &long[..80])))),
-        (json!({"securityGroupIds": many}), "error: `securityGroupIds` names more than 1000 groups; use `sweep`"),
+        (json!({"securityGroupIds": many}), "error: `securityGroupIds` names more than 1000"),
         (json!({"sweep": false}), "error: `sweep` can only be true"),
         (json!({"sweep": "true"}), "error: `sweep` can only be true"),
         (json!({"sweep": 1}), "error: `sweep` can only be true"),
@@ -576,6 +577,7 @@ fn looked_at(reading: &Result<Reading, TriggerError>) -> Vec<String> {
         Targets::SecurityGroupOfDefaultVpc(name) => vec![name.clone()],
         Targets::UsersOfPrefixList(id) => vec![id.to_string()],
         Targets::Sweep => Vec::new(),
+        other => vec![format!("{other:?}")],
     }
 }
 

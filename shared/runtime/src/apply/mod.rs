@@ -85,12 +85,12 @@ where
             }
             let now = match self.gateway.observe(self.own, &state).await {
                 Ok(Observed::State(now)) => now,
-                Ok(Observed::Gone | Observed::Foreign(_)) => return gone(self.resource, tried.told),
+                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(self.resource, tried.told),
                 Err(error) => return self.failed(tried, &state, &error.to_string()).await,
             };
             state = now;
             plan = (self.policy)(&state, Timestamp::now(), refusals);
-            let ours = tried.changes.iter().any(|change| G::is_made(change, &state));
+            let ours = tried.changes.iter().any(|change| change.is_made(&state));
             if plan.verdict != Verdict::Change {
                 // What was to be done is there: by a call of ours whose answer was lost, or by somebody as quick as we.
                 return if ours { self.changed(tried, plan, &state) } else { result(self.resource, plan) };
@@ -122,7 +122,7 @@ where
 
     /// `last` is the plan made last, which says what can't be read even now.
     fn changed(&self, tried: Attempts, last: Plan, state: &G::State) -> TargetResult {
-        let made: Vec<Change> = tried.changes.into_iter().filter(|change| G::is_made(change, state)).collect();
+        let made: Vec<Change> = tried.changes.into_iter().filter(|change| change.is_made(state)).collect();
         let mut result = result(self.resource, tried.told);
         result.outcome = Outcome::Changed;
         if let Some(unread) = last.unread {
@@ -143,8 +143,8 @@ where
 
     async fn failed(&self, tried: Attempts, state: &G::State, error: &str) -> TargetResult {
         let (made, known) = match self.gateway.observe(self.own, state).await {
-            Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| G::is_made(change, &state)).collect(), true),
-            Ok(Observed::Gone | Observed::Foreign(_)) => (Vec::new(), true),
+            Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| change.is_made(&state)).collect(), true),
+            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => (Vec::new(), true),
             Err(_) => (tried.changes, false),
         };
         let left = match (known, made.is_empty()) {
@@ -154,7 +154,7 @@ where
         };
         let mut result = result(self.resource, tried.told);
         result.outcome = Outcome::Failed;
-        result.reason = format!("{}, and could not be closed: {error}; {left}", result.reason);
+        result.reason = format!("{}; this could not be changed: {error}; {left}", result.reason);
         result.undo = undo(&made);
         result.changes = made;
         result
@@ -197,9 +197,17 @@ pub(crate) fn gone(resource: &str, told: Plan) -> TargetResult {
     }
 }
 
+/// What the change did, in a few words.
 fn label(change: &Change) -> String {
     match change {
         Change::AuthorizeRule(change) => format!("{} from {} authorised", change.rule.traffic, change.rule.source),
         Change::RevokeRule(change) => format!("{} from {} revoked", change.rule.traffic, change.rule.source),
+        Change::CreateFlowLog(change) => format!("a flow log of {} created", change.vpc_id),
+        Change::DeleteFlowLog(change) => format!("a flow log of {} deleted", change.vpc_id),
+        Change::PutAclEntry(change) => format!("entry {} of {} put", change.rule_number, change.acl_id),
+        Change::DeleteAclEntry(change) => format!("entry {} of {} deleted", change.rule_number, change.acl_id),
+        Change::PutTag(tag) => format!("tag {} of {} put", tag.key, tag.resource),
+        Change::DeleteTag(tag) => format!("tag {} of {} deleted", tag.key, tag.resource),
+        Change::UpdateIpSet(change) => format!("{} updated", change.arn),
     }
 }

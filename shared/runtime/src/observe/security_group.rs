@@ -206,6 +206,7 @@ impl Gateway for SecurityGroups {
                 groups.sort_by(|a, b| a.id.cmp(&b.id));
                 self.read(own, groups, false, found).await;
             }
+            Targets::Vpcs(_) | Targets::DefaultVpc | Targets::Attack(_) | Targets::Search(_) => {}
         }
         Ok(())
     }
@@ -222,10 +223,6 @@ impl Gateway for SecurityGroups {
 
     async fn permitted(&self, state: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
         apply::security_group::permitted(&self.ec2, state, changes).await
-    }
-
-    fn is_made(change: &Change, state: &SecurityGroup) -> bool {
-        change.is_made(state)
     }
 }
 

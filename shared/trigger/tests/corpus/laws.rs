@@ -58,6 +58,7 @@ pub(crate) fn hold(payload: &Value, reading: &Result<Reading, TriggerError>) -> 
                     event_is_ours(payload)?;
                     call_may_have_opened_a_hole(payload)
                 }
+                door => Err(format!("{door:?} wakes no revoke-admin-ingress")),
             }
         }
         Ok(Reading::Ignored { cause, why }) => {
@@ -148,7 +149,7 @@ fn cause_is_what_the_event_says(payload: &Value, cause: &Cause) -> Law {
     let (event_id, time, source_ip, what) = match cause.door {
         Door::Cloudtrail => (&detail["eventID"], &detail["eventTime"], &detail["sourceIPAddress"], &detail["eventName"]),
         Door::Schedule => (&payload["id"], &payload["time"], nothing, &payload["resources"]),
-        Door::Direct => (nothing, nothing, nothing, nothing),
+        _ => (nothing, nothing, nothing, nothing),
     };
     let first = if cause.door == Door::Schedule && what.is_array() { what.as_array().into_iter().flatten().next() } else { None };
     told_as_said("event id", cause.event_id.as_deref(), &[event_id])?;
