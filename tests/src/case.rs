@@ -45,6 +45,18 @@ pub struct World {
     /// VPCs besides the default one.
     #[serde(default)]
     pub vpcs: BTreeMap<String, Vpc>,
+    /// Subnets, each with the ACL of its VPC unless another names it.
+    #[serde(default)]
+    pub subnets: BTreeMap<String, Subnet>,
+    /// Network ACLs.
+    #[serde(default)]
+    pub network_acls: BTreeMap<String, NetworkAcl>,
+    /// Elastic addresses of the account.
+    #[serde(default)]
+    pub elastic_addresses: Vec<String>,
+    /// WAF IP sets, by literal ARN.
+    #[serde(default)]
+    pub ip_sets: BTreeMap<String, IpSet>,
     /// Managed prefix lists.
     #[serde(default)]
     pub prefix_lists: BTreeMap<String, PrefixList>,
@@ -65,6 +77,73 @@ pub struct World {
 pub struct Vpc {
     /// Its block.
     pub cidr: String,
+    /// Whether its main route table leads to an internet gateway.
+    #[serde(default)]
+    pub internet: bool,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its block.
+    pub cidr: String,
+    /// Whether it has a route table of its own, which leads nowhere.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// A network ACL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkAcl {
+    /// Its VPC.
+    pub vpc: String,
+    /// The subnets that it guards.
+    #[serde(default)]
+    pub subnets: Vec<String>,
+    /// Its entries. The local AWS gives a new ACL none of its own.
+    pub entries: Vec<AclEntry>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An entry of a network ACL, in EC2's words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AclEntry {
+    /// Its number.
+    pub number: i32,
+    /// `allow` or `deny`.
+    pub action: String,
+    /// The protocol's number.
+    pub protocol: String,
+    /// First port.
+    pub from_port: Option<i32>,
+    /// Last port.
+    pub to_port: Option<i32>,
+    /// From whom, or to whom.
+    pub cidr: String,
+    /// Which way.
+    #[serde(default)]
+    pub direction: Direction,
+}
+
+/// A WAF IP set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IpSet {
+    /// `IPv4` or `IPv6`.
+    pub address_family: String,
+    /// Its blocks.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// A managed prefix list.
@@ -144,6 +223,9 @@ pub struct Stub {
     /// Groups of other accounts.
     #[serde(default)]
     pub owners: BTreeMap<String, String>,
+    /// What a Logs Insights query finds, row by row: the local AWS does not run queries.
+    #[serde(default)]
+    pub query_results: Option<Vec<BTreeMap<String, String>>>,
 }
 
 impl Case {
@@ -220,9 +302,15 @@ fn guardrail_of(path: &Path) -> Guardrail {
 /// How far from today a `<DATE…>` may be, in days, either way.
 const FARTHEST: i64 = 120;
 
-/// Puts the date, UTC, in place of `<DATE+30>` or `<DATE-1>`: an exemption that were written with a date would end one day.
+/// Puts the date, UTC, in place of `<DATE+30>` or `<DATE-1>`: an exemption that were written with a date would end one day. And the time in
+/// place of `<NOW-1h>` or `<NOW+5h>`.
 fn with_dates(text: &str) -> String {
     let mut text = text.to_owned();
+    let now = Timestamp::now().as_second();
+    for hours in (-FARTHEST..=FARTHEST).filter(|hours| *hours != 0 && text.contains(&format!("<NOW{hours:+}h>"))).collect::<Vec<_>>() {
+        let time = Timestamp::from_second(now + hours * 3600).unwrap_or_default();
+        text = text.replace(&format!("<NOW{hours:+}h>"), &time.to_string());
+    }
     for days in (-FARTHEST..=FARTHEST).filter(|days| text.contains(&token(*days))).collect::<Vec<_>>() {
         text = text.replace(&token(days), &date(days));
     }

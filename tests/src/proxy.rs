@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::http::{HangUp, Server, answer};
-use crate::stub::{How, Stub, is_listing};
+use crate::stub::{How, StandIn, Stub, is_listing};
 
 /// A proxy for one account.
 #[derive(Debug)]
@@ -103,13 +103,14 @@ impl Account {
 
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, HangUp> {
         let mut call = read(&request);
-        let how = {
+        let count = {
             let mut seen = self.seen();
             let count = seen.counts.entry(call.action.clone()).or_default();
             *count += 1;
-            let count = *count;
-            self.stub.fault(&call.action, count).cloned()
+            *count
         };
+        let how = self.stub.fault(&call.action, count).cloned();
+        let stand_in = self.stub.stand_in(&call.action, call.parameter("DryRun") == Some("true"), count);
         if let Some(How::Wait(gate) | How::WaitAndTell(gate, _)) = &how {
             gate.pass().await;
         }
@@ -124,7 +125,11 @@ impl Account {
                 Err(HangUp)
             }
             Some(How::WaitAndTell(_, element)) => self.forward(request, &call, element).await,
-            Some(How::Wait(_)) | None => self.forward(request, &call, "").await,
+            Some(How::Wait(_)) | None => match stand_in {
+                Some(StandIn::Refusal(status, code)) => Ok(refusal(status, code, &call)),
+                Some(StandIn::Json(body)) => Ok(answer(200, "application/x-amz-json-1.1", body.to_string())),
+                None => self.forward(request, &call, "").await,
+            },
         };
         call.status = answered.as_ref().ok().map(|response| response.status().as_u16());
         self.seen().calls.push(call);

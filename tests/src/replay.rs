@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use palisade_policy::change::Change;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ pub async fn start(case: &Case, made: &Made, proxy: &Proxy, mode: Mode) -> anyho
 pub fn stub(case: &Case, made: &Made) -> Stub {
     let wanted = &case.world.stub;
     let owners = wanted.owners.iter().map(|(group, owner)| (made.real(group).to_owned(), owner.clone())).collect();
-    Stub { page_size: wanted.page_size, owners, faults: Vec::new() }
+    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), faults: Vec::new() }
 }
 
 /// Plays a case: twice in dry run, and then, if wanted, twice in enforcement.
@@ -111,7 +112,9 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
     let dry_run = act(&mut lambda, &proxy, &event).await?;
     let again = act(&mut lambda, &proxy, &event).await?;
     let logged = lambda.stop().await?;
-    if dry_run.answer != again.answer || dry_run.notices != again.notices {
+    let told = |act: &Act| act.clone().told(case, &made);
+    let (first_told, again_told) = (told(&dry_run)?, told(&again)?);
+    if first_told.answer != again_told.answer || first_told.notices != again_told.notices {
         broken.push("the second dry run came out otherwise than the first".to_owned());
     }
     for call in dry_run.calls.iter().chain(&again.calls).filter(|call| call.is_mutation()) {
@@ -152,7 +155,7 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
             |id: &String| snapshot.get(made.real(id)).map(|group| group.lines().iter().map(|line| made.with_literal_ids(line)).collect());
         shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
     };
-    let literal = |act: Act| act.with_literal_ids(&made);
+    let literal = |act: Act| act.told(case, &made);
     Ok(Play {
         name: case.name.clone(),
         event: serde_json::from_str(&case.event).unwrap_or(Value::Null),
@@ -164,9 +167,35 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
     })
 }
 
+/// A denial ends some hours after it was made, so its times are `<TIME>`; those of the event are what they are.
+fn without_times(case: &Case, text: &str) -> String {
+    if !matches!(case.guardrail, Guardrail::DenySource | Guardrail::LiftDenials) {
+        return text.to_owned();
+    }
+    const SHAPE: &str = "0000-00-00T00:00:00Z";
+    let is_time =
+        |part: &str| part.bytes().zip(SHAPE.bytes()).all(|(b, shape)| if shape == b'0' { b.is_ascii_digit() } else { b == shape });
+    let mut rest = text;
+    let mut without = String::new();
+    while let Some(next) = rest.chars().next() {
+        match rest.get(..SHAPE.len()) {
+            Some(part) if is_time(part) && !case.event.contains(part) => {
+                without.push_str("<TIME>");
+                rest = rest.get(SHAPE.len()..).unwrap_or_default();
+            }
+            _ => {
+                without.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    without
+}
+
 /// The resources whose state a case shows.
 fn shown_ids(case: &Case) -> impl Iterator<Item = &String> {
-    case.world.security_groups.keys()
+    let world = &case.world;
+    world.security_groups.keys().chain(world.network_acls.keys()).chain(world.ip_sets.keys())
 }
 
 /// Delivers the event once.
@@ -257,19 +286,21 @@ impl Act {
         }
     }
 
-    fn with_literal_ids(self, made: &Made) -> anyhow::Result<Self> {
-        let literal = |value: &Value| -> anyhow::Result<Value> { Ok(serde_json::from_str(&made.with_literal_ids(&value.to_string()))?) };
+    /// With literal ids, and without the times that depend on when it was played.
+    fn told(self, case: &Case, made: &Made) -> anyhow::Result<Self> {
+        let text = |text: &str| without_times(case, &made.with_literal_ids(text));
+        let literal = |value: &Value| -> anyhow::Result<Value> { Ok(serde_json::from_str(&text(&value.to_string()))?) };
         let answer = match &self.answer {
             Answer::Response(response) => Answer::Response(literal(response)?),
-            Answer::Error { kind, message } => Answer::Error { kind: kind.clone(), message: made.with_literal_ids(message) },
+            Answer::Error { kind, message } => Answer::Error { kind: kind.clone(), message: text(message) },
         };
         let notices = self.notices.iter().map(|notice| {
             Ok(Notice {
-                subject: made.with_literal_ids(&notice.subject),
+                subject: text(&notice.subject),
                 json: literal(&notice.json)?,
-                email: made.with_literal_ids(&notice.email),
-                sms: made.with_literal_ids(&notice.sms),
-                attributes: notice.attributes.iter().map(|(name, value)| (name.clone(), made.with_literal_ids(value))).collect(),
+                email: text(&notice.email),
+                sms: text(&notice.sms),
+                attributes: notice.attributes.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
             })
         });
         Ok(Self { answer, notices: notices.collect::<anyhow::Result<_>>()?, calls: self.calls })

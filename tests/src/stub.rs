@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 /// What to do otherwise.
@@ -15,6 +16,8 @@ pub struct Stub {
     pub page_size: Option<usize>,
     /// Gives security groups another owner, as in a shared VPC, which the local AWS does not have.
     pub owners: BTreeMap<String, String>,
+    /// The rows that a Logs Insights query finds: the local AWS does not run queries. The first time it is asked, the query still runs.
+    pub query_results: Option<Vec<BTreeMap<String, String>>>,
     /// Calls that go wrong.
     pub faults: Vec<Fault>,
 }
@@ -74,9 +77,34 @@ impl Gate {
     }
 }
 
+/// An answer in place of the local AWS's.
+pub(crate) enum StandIn {
+    /// An error: the HTTP status, and the AWS error code.
+    Refusal(u16, &'static str),
+    /// JSON.
+    Json(Value),
+}
+
 impl Stub {
     pub(crate) fn fault(&self, action: &str, call: usize) -> Option<&How> {
         self.faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
+    }
+
+    /// The answer to a call that the local AWS answers wrongly or not at all, as documented by AWS. `calls` counts those of the action.
+    pub(crate) fn stand_in(&self, action: &str, is_dry_run: bool, calls: usize) -> Option<StandIn> {
+        match (action, &self.query_results) {
+            // It ignores DryRun on these, and really does it.
+            ("CreateNetworkAclEntry" | "DeleteNetworkAclEntry", _) if is_dry_run => Some(StandIn::Refusal(412, "DryRunOperation")),
+            ("StartQuery", Some(_)) => Some(StandIn::Json(json!({"queryId": "00000000-0000-4000-8000-000000000001"}))),
+            ("GetQueryResults", Some(_)) if calls == 1 => Some(StandIn::Json(json!({"status": "Running", "results": []}))),
+            ("GetQueryResults", Some(rows)) => {
+                let row = |row: &BTreeMap<String, String>| {
+                    row.iter().map(|(field, value)| json!({"field": field, "value": value})).collect::<Vec<_>>()
+                };
+                Some(StandIn::Json(json!({"status": "Complete", "results": rows.iter().map(row).collect::<Vec<_>>()})))
+            }
+            _ => None,
+        }
     }
 
     /// The answer of the local AWS, with other owners, and cut to the page that the token names.

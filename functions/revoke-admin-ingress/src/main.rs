@@ -8,14 +8,10 @@ use palisade_policy::security_group::SecurityGroup;
 use palisade_runtime::{SecurityGroups, SettingsError, Variables, serve};
 
 fn main() -> ExitCode {
-    serve(
-        Guardrail::RevokeAdminIngress,
-        |variables| {
-            let policy = policy(variables)?;
-            Ok(move |group: &SecurityGroup, now, refusals| policy.plan(group, now, refusals))
-        },
-        SecurityGroups::new,
-    )
+    serve(Guardrail::RevokeAdminIngress, |variables| {
+        let policy = policy(variables)?;
+        Ok((move |group: &SecurityGroup, now, refusals| policy.plan(group, now, refusals), SecurityGroups::new))
+    })
 }
 
 fn policy(variables: &mut Variables) -> Result<Policy, SettingsError> {

@@ -36,6 +36,19 @@ impl Clients {
         aws_sdk_ec2::Client::new(&self.config)
     }
 
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
+    /// WAF, in another Region than the function's where one is given.
+    pub(crate) fn waf(&self, region: Option<&'static str>) -> aws_sdk_wafv2::Client {
+        let mut config = aws_sdk_wafv2::config::Builder::from(&self.config);
+        if let Some(region) = region {
+            config = config.region(aws_sdk_wafv2::config::Region::new(region));
+        }
+        aws_sdk_wafv2::Client::from_conf(config.build())
+    }
+
     pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
         aws_sdk_sns::Client::new(&self.config)
     }
@@ -81,6 +94,11 @@ impl AwsError {
     /// An error of our own about what AWS said.
     pub(crate) fn unreadable(operation: &'static str, message: impl Into<String>) -> Self {
         Self { operation, code: None, message: message.into(), lost: false }
+    }
+
+    /// An error of our own that means what AWS means by this code.
+    pub(crate) fn with_code(operation: &'static str, code: &str, message: String) -> Self {
+        Self { operation, code: Some(code.to_owned()), message, lost: false }
     }
 
     /// AWS's error code.

@@ -9,7 +9,7 @@ const FOR_THE_REPORT: Duration = Duration::from_secs(10);
 
 /// When to have finished acting.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline(Instant);
+pub struct Deadline(Instant);
 
 impl Deadline {
     /// For an invocation that Lambda ends at this time. A short one keeps half its time for acting.

@@ -4,9 +4,21 @@ use std::future::Future;
 
 use palisade_policy::change::{Change, State};
 use palisade_policy::id::AccountId;
-use palisade_policy::trigger::Targets;
+use palisade_policy::trigger::Trigger;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
+
+/// What one invocation is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Errand<'a> {
+    /// The account to act in.
+    pub own: &'a AccountId,
+    /// Why we are awake, and where to look.
+    pub trigger: &'a Trigger,
+    /// When to have finished.
+    pub deadline: Deadline,
+}
 
 /// One kind of resource: how to find it, read it, and change it. This is where AWS is spoken to. It is no seam for tests: those fake AWS
 /// at HTTP.
@@ -22,12 +34,7 @@ pub trait Gateway {
     ///
     /// # Errors
     /// When not even the list of targets can be made.
-    fn find(
-        &self,
-        own: &AccountId,
-        targets: &Targets,
-        found: &mut impl FnMut(Found<Self::State>),
-    ) -> impl Future<Output = Result<(), AwsError>>;
+    fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<Self::State>)) -> impl Future<Output = Result<(), AwsError>>;
 
     /// The same target again.
     ///
@@ -68,6 +75,8 @@ pub enum Observed<S> {
     Foreign(AccountId),
     /// Something that may not be touched, whatever its state: why.
     Refused(String),
+    /// No target after all: why.
+    Nothing(String),
 }
 
 /// Why changes were not all made.

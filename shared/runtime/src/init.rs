@@ -17,16 +17,13 @@ use crate::log;
 use crate::publish::Publisher;
 use crate::settings::{Common, SettingsError, Variables};
 
-/// Runs a guardrail's function until Lambda ends it. `policy` reads the guardrail's own settings and gives the decision: from a state, the
-/// time, and how often AWS has said that there is no room. `gateway` is the way to its resources.
-pub fn serve<G, P>(
-    guardrail: Guardrail,
-    policy: impl FnOnce(&mut Variables) -> Result<P, SettingsError>,
-    gateway: impl FnOnce(&Clients) -> G,
-) -> ExitCode
+/// Runs a guardrail's function until Lambda ends it. `read` reads the guardrail's own settings and gives two things: the decision, from a
+/// state, the time, and how often AWS has said that there is no room; and the way to make the gateway to its resources.
+pub fn serve<G, P, W>(guardrail: Guardrail, read: impl FnOnce(&mut Variables) -> Result<(P, W), SettingsError>) -> ExitCode
 where
     G: Gateway + 'static,
     P: Fn(&G::State, Timestamp, usize) -> Plan + 'static,
+    W: FnOnce(&Clients) -> G,
 {
     log::start(guardrail.id());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -37,7 +34,7 @@ where
         }
     };
     runtime.block_on(async {
-        let (common, policy) = match settings(policy) {
+        let (common, (policy, gateway)) = match settings(read) {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::error!(%error, "can't start");
@@ -59,12 +56,12 @@ where
     })
 }
 
-fn settings<P>(policy: impl FnOnce(&mut Variables) -> Result<P, SettingsError>) -> Result<(Common, P), SettingsError> {
+fn settings<S>(read: impl FnOnce(&mut Variables) -> Result<S, SettingsError>) -> Result<(Common, S), SettingsError> {
     let mut variables = Variables::of_process();
     let common = Common::read(&mut variables)?;
-    let policy = policy(&mut variables)?;
+    let own = read(&mut variables)?;
     variables.finish()?;
-    Ok((common, policy))
+    Ok((common, own))
 }
 
 /// Lambda shows the error of a failed init to whoever invoked the function, if it is told one.

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::apply::{Enforcement, gone, result};
 use crate::deadline::Deadline;
-use crate::gateway::{Found, Gateway, Interrupted, Observed};
+use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::publish::Publisher;
 use crate::report::{Failure, report};
 use crate::settings::Common;
@@ -109,13 +109,13 @@ where
 
     /// One result for each target, in the order in which they were found.
     async fn results(&self, own: &Own, mode: Mode, trigger: &Trigger, deadline: Deadline) -> Vec<TargetResult> {
-        let (mut results, mut work) = self.survey(own, trigger).await;
+        let (mut results, mut work) = self.survey(own, trigger, deadline).await;
         if let Some(wait) = until_reads_are_new(&trigger.cause)
             && work.is_empty()
             && deadline.leaves(wait)
         {
             tokio::time::sleep(wait).await;
-            (results, work) = self.survey(own, trigger).await;
+            (results, work) = self.survey(own, trigger, deadline).await;
         }
         // Worst first; where they are as bad as each other, by name, so that a second run chooses alike.
         work.sort_by(|a, b| b.plan.exposure.cmp(&a.plan.exposure).then_with(|| a.resource.cmp(&b.resource)));
@@ -147,7 +147,7 @@ where
     }
 
     /// Reads every target and plans for it: those that are settled by that, and those that need changing.
-    async fn survey(&self, own: &Own, trigger: &Trigger) -> (Vec<(usize, TargetResult)>, Vec<Work<G::State>>) {
+    async fn survey(&self, own: &Own, trigger: &Trigger, deadline: Deadline) -> (Vec<(usize, TargetResult)>, Vec<Work<G::State>>) {
         let now = Timestamp::now();
         let mut settled: Vec<(usize, TargetResult)> = Vec::new();
         let mut work: Vec<Work<G::State>> = Vec::new();
@@ -161,6 +161,7 @@ where
                     without_plan(resource, Outcome::Refused, format!("account {owner} owns it, and only its owner can change it"))
                 }
                 Ok(Observed::Refused(why)) => without_plan(resource, Outcome::Refused, why),
+                Ok(Observed::Nothing(why)) => without_plan(resource, Outcome::Compliant, why),
                 Ok(Observed::State(state)) => {
                     let plan = (self.policy)(&state, now, 0);
                     if plan.verdict == Verdict::Change {
@@ -172,7 +173,8 @@ where
             };
             settled.push((at, result));
         };
-        if let Err(error) = self.gateway.find(&own.account, &trigger.targets, &mut found).await {
+        let errand = Errand { own: &own.account, trigger, deadline };
+        if let Err(error) = self.gateway.find(&errand, &mut found).await {
             let resource = match &trigger.targets {
                 Targets::SecurityGroupOfDefaultVpc(name) => name.clone(),
                 Targets::UsersOfPrefixList(list) => list.to_string(),
@@ -196,7 +198,7 @@ where
             // Others came first: minutes may have passed since it was read, and its owner may have been at it.
             state = match self.gateway.observe(own, &state).await {
                 Ok(Observed::State(now)) => now,
-                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(resource, plan),
+                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => return gone(resource, plan),
                 Err(error) => return without_plan(resource.to_owned(), Outcome::Failed, format!("it could not be read: {error}")),
             };
             plan = (self.policy)(&state, Timestamp::now(), 0);
@@ -244,7 +246,7 @@ where
                         }
                         continue;
                     }
-                    Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(resource, plan),
+                    Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => return gone(resource, plan),
                     Err(error) => error,
                 },
                 Err(interrupted) => interrupted.into_error(),

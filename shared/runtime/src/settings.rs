@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use palisade_policy::id::{Excerpt, Region};
 use palisade_policy::response::Mode;
 
@@ -96,6 +98,49 @@ impl Variables {
         match text.parse::<T>() {
             Ok(number) if plain && number >= least => Ok(Some(number)),
             _ => Err(SettingsError::unusable(variable, format!("`{}` is not a whole number from {least} up", Excerpt(text)))),
+        }
+    }
+
+    /// A time: `<n>m`, `<n>h` or `<n>d`, at least a minute.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn duration(&mut self, variable: &'static str) -> Result<Option<SignedDuration>, SettingsError> {
+        let Some(text) = self.text(variable)? else { return Ok(None) };
+        let read = || {
+            let (number, minutes) =
+                [("m", 1), ("h", 60), ("d", 24 * 60)].into_iter().find_map(|(unit, minutes)| Some((text.strip_suffix(unit)?, minutes)))?;
+            let plain = !number.is_empty() && number.len() <= 6 && number.bytes().all(|b| b.is_ascii_digit());
+            let number: i64 = plain.then(|| number.parse().ok())??;
+            (number > 0).then(|| SignedDuration::from_mins(number * minutes))
+        };
+        match read() {
+            Some(duration) => Ok(Some(duration)),
+            None => Err(SettingsError::unusable(variable, format!("`{}` is not a time such as `90m`, `24h` or `7d`", Excerpt(text)))),
+        }
+    }
+
+    /// Whole numbers from one to another: `1-89`.
+    ///
+    /// # Errors
+    /// Anything else, or numbers outside `within`.
+    pub fn range(&mut self, variable: &'static str, within: RangeInclusive<u16>) -> Result<Option<RangeInclusive<u16>>, SettingsError> {
+        let Some(text) = self.text(variable)? else { return Ok(None) };
+        let number = |text: &str| {
+            let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| text.parse::<u16>().ok()).flatten().filter(|number| within.contains(number))
+        };
+        let read = || {
+            let (first, last) = text.split_once('-')?;
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(first..=last)
+        };
+        match read() {
+            Some(range) => Ok(Some(range)),
+            None => {
+                let problem = format!("`{}` is not a range such as `1-89`, from {} to {}", Excerpt(text), within.start(), within.end());
+                Err(SettingsError::unusable(variable, problem))
+            }
         }
     }
 

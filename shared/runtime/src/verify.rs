@@ -50,7 +50,7 @@ pub(crate) async fn verify<G: Gateway>(
                 None => return Ok(Verified::All(state)),
                 Some(change) => Ok(Verified::Not(change.clone())),
             },
-            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return Ok(Verified::Gone),
+            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => return Ok(Verified::Gone),
             Err(error) => Err(error),
         };
     }

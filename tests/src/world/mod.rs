@@ -1,5 +1,7 @@
 //! The world of a case: made in the local AWS before, read back after. One file is one kind of resource.
 
+mod ip_set;
+mod network_acl;
 mod security_group;
 
 use std::collections::BTreeMap;
@@ -10,6 +12,7 @@ use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::types::{AddPrefixListEntry, ResourceType, Tag, TagSpecification};
 use palisade_policy::change::{ApplyError, Change};
 use palisade_policy::flow_log::Vpc;
+use palisade_policy::id::IpSetArn;
 use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::NetworkAcl;
 use palisade_policy::security_group::SecurityGroup;
@@ -27,6 +30,9 @@ pub struct Made {
     /// The topic of its notices.
     pub topic_arn: String,
     ec2: aws_sdk_ec2::Client,
+    waf: aws_sdk_wafv2::Client,
+    /// The real ARNs of the IP sets: the local AWS can't list them by account.
+    ip_sets: Vec<IpSetArn>,
     /// Literal ids to real ones.
     real: BTreeMap<String, String>,
     proxy: Proxy,
@@ -54,7 +60,9 @@ impl Resource {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Resource::Group(group) => security_group::lines(group),
-            Resource::Vpc(_) | Resource::Acl(_) | Resource::IpSet(_) => Vec::new(),
+            Resource::Vpc(_) => Vec::new(),
+            Resource::Acl(acl) => network_acl::lines(acl),
+            Resource::IpSet(set) => ip_set::lines(set),
         }
     }
 
@@ -104,17 +112,28 @@ impl Made {
         let sns = aws_sdk_sns::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
-            .credentials_provider(credentials)
+            .credentials_provider(credentials.clone())
             .endpoint_url(proxy.url());
+        let waf = aws_sdk_wafv2::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials.clone())
+            .endpoint_url(proxy.url());
+        let waf = aws_sdk_wafv2::Client::from_conf(waf.build());
         let topic = aws_sdk_sns::Client::from_conf(sns.build()).create_topic().name("palisade").send().await?;
         let mut made = Self {
             account: account.to_owned(),
             topic_arn: topic.topic_arn.context("the local AWS made a topic without an ARN")?,
             ec2,
+            waf,
+            ip_sets: Vec::new(),
             real: BTreeMap::from([(ACCOUNT.to_owned(), account.to_owned())]),
             proxy,
         };
         made.vpcs(world).await?;
+        made.subnets(world).await?;
+        made.acls(world).await?;
+        made.ip_sets(world).await?;
         made.prefix_lists(world).await?;
         made.groups(world).await?;
         for (id, group) in &world.security_groups {
@@ -155,6 +174,8 @@ impl Made {
     pub async fn read(&self) -> anyhow::Result<Snapshot> {
         let mut snapshot = Snapshot::new();
         self.read_groups(&mut snapshot).await?;
+        self.read_acls(&mut snapshot).await?;
+        self.read_ip_sets(&mut snapshot).await?;
         Ok(snapshot)
     }
 
@@ -179,14 +200,20 @@ impl Made {
     /// A text with real ids in place of the literal ones.
     #[must_use]
     pub fn with_real_ids(&self, text: &str) -> String {
-        self.real.iter().fold(text.to_owned(), |text, (literal, real)| text.replace(literal, real))
+        replaced(text, self.real.iter().collect())
     }
 
     /// A text with literal ids in place of the real ones.
     #[must_use]
     pub fn with_literal_ids(&self, text: &str) -> String {
-        self.real.iter().fold(text.to_owned(), |text, (literal, real)| text.replace(real, literal))
+        replaced(text, self.real.iter().map(|(literal, real)| (real, literal)).collect())
     }
+}
+
+/// The longest first: an ARN has an account in it.
+fn replaced(text: &str, mut pairs: Vec<(&String, &String)>) -> String {
+    pairs.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+    pairs.into_iter().fold(text.to_owned(), |text, (from, to)| text.replace(from.as_str(), to))
 }
 
 fn tagged(resource: ResourceType, tags: &BTreeMap<String, String>) -> Option<Vec<TagSpecification>> {

@@ -1,5 +1,6 @@
 //! Carrying out a plan on one target: apply, verify, and what to do when the world has moved meanwhile.
 
+pub(crate) mod denial;
 pub(crate) mod security_group;
 
 use std::time::Duration;
@@ -85,7 +86,9 @@ where
             }
             let now = match self.gateway.observe(self.own, &state).await {
                 Ok(Observed::State(now)) => now,
-                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => return gone(self.resource, tried.told),
+                Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => {
+                    return gone(self.resource, tried.told);
+                }
                 Err(error) => return self.failed(tried, &state, &error.to_string()).await,
             };
             state = now;
@@ -144,7 +147,7 @@ where
     async fn failed(&self, tried: Attempts, state: &G::State, error: &str) -> TargetResult {
         let (made, known) = match self.gateway.observe(self.own, state).await {
             Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| change.is_made(&state)).collect(), true),
-            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_)) => (Vec::new(), true),
+            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => (Vec::new(), true),
             Err(_) => (tried.changes, false),
         };
         let left = match (known, made.is_empty()) {

@@ -9,7 +9,7 @@ use palisade_policy::id::PrefixListId;
 use palisade_policy::security_group::PrefixList;
 
 use crate::aws::AwsError;
-use crate::observe::{MOST_FILTER_VALUES, MOST_PAGES};
+use crate::observe::{MOST_FILTER_VALUES, every_page};
 use crate::verify::WAITS;
 
 /// Pages of lists and of entries have at most so many ("DescribeManagedPrefixLists", `MaxResults`).
@@ -66,39 +66,48 @@ async fn describe(ec2: &Client, ids: &BTreeSet<PrefixListId>) -> Result<BTreeMap
     let mut described = BTreeMap::new();
     for ids in ids.chunks(MOST_FILTER_VALUES) {
         let filter = Filter::builder().name("prefix-list-id").set_values(Some(ids.to_vec())).build();
-        let mut pages = ec2.describe_managed_prefix_lists().filters(filter).max_results(PAGE).into_paginator().send();
-        let mut read = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(OPERATION, &error))?;
+        let pages = ec2.describe_managed_prefix_lists().filters(filter).max_results(PAGE).into_paginator().send();
+        every_page(OPERATION, pages, |page| {
             for list in page.prefix_lists.unwrap_or_default() {
                 if let Some(Ok(id)) = list.prefix_list_id.as_deref().map(str::parse) {
                     described.insert(id, list);
                 }
             }
-            read += 1;
-            if read > MOST_PAGES {
-                return Err(AwsError::unreadable(OPERATION, "more pages than Palisade reads"));
-            }
-        }
+        })
+        .await?;
     }
     Ok(described)
 }
 
-async fn entries(ec2: &Client, id: &PrefixListId) -> Result<Vec<Cidr>, AwsError> {
-    const OPERATION: &str = "GetManagedPrefixListEntries";
-    let mut entries = Vec::new();
-    let mut pages = ec2.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).max_results(PAGE).into_paginator().send();
-    let mut read = 0;
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| AwsError::new(OPERATION, &error))?;
-        for entry in page.entries.unwrap_or_default() {
-            let cidr = entry.cidr.unwrap_or_default();
-            entries.push(Cidr::canonical(&cidr).map_err(|error| AwsError::unreadable(OPERATION, error.to_string()))?);
+/// The lists that AWS itself keeps, by name, with their entries.
+pub(crate) async fn of_aws(ec2: &Client) -> Result<BTreeMap<String, Vec<Cidr>>, AwsError> {
+    let filter = Filter::builder().name("owner-id").values("AWS").build();
+    let pages = ec2.describe_managed_prefix_lists().filters(filter).max_results(PAGE).into_paginator().send();
+    let mut ids: Vec<(String, PrefixListId)> = Vec::new();
+    every_page("DescribeManagedPrefixLists", pages, |page| {
+        for list in page.prefix_lists.unwrap_or_default() {
+            if let Some(Ok(id)) = list.prefix_list_id.as_deref().map(str::parse) {
+                ids.push((list.prefix_list_name.unwrap_or_default(), id));
+            }
         }
-        read += 1;
-        if read > MOST_PAGES {
-            return Err(AwsError::unreadable(OPERATION, "more pages than Palisade reads"));
-        }
+    })
+    .await?;
+    let mut lists = BTreeMap::new();
+    for (name, id) in ids {
+        lists.insert(name, entries(ec2, &id).await?);
     }
-    Ok(entries)
+    Ok(lists)
+}
+
+/// The entries of a list.
+pub(crate) async fn entries(ec2: &Client, id: &PrefixListId) -> Result<Vec<Cidr>, AwsError> {
+    const OPERATION: &str = "GetManagedPrefixListEntries";
+    let pages = ec2.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).max_results(PAGE).into_paginator().send();
+    let mut entries = Vec::new();
+    every_page(OPERATION, pages, |page| {
+        entries
+            .extend(page.entries.unwrap_or_default().into_iter().map(|entry| Cidr::canonical(entry.cidr.as_deref().unwrap_or_default())));
+    })
+    .await?;
+    entries.into_iter().collect::<Result<_, _>>().map_err(|error| AwsError::unreadable(OPERATION, error.to_string()))
 }

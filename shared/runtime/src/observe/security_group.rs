@@ -13,8 +13,8 @@ use palisade_policy::trigger::Targets;
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
-use crate::gateway::{Found, Gateway, Interrupted, Observed};
-use crate::observe::{MOST_FILTER_VALUES, MOST_PAGES, prefix_list};
+use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
+use crate::observe::{MOST_FILTER_VALUES, every_page, prefix_list};
 
 /// The largest page of groups and of rules ("DescribeSecurityGroups", `MaxResults`). A listing without one is throttled sooner.
 const PAGE: i32 = 1000;
@@ -83,20 +83,10 @@ impl SecurityGroups {
 
     async fn groups(&self, filters: &[Filter]) -> Result<Vec<Group>, AwsError> {
         let call = self.ec2.describe_security_groups().max_results(PAGE);
-        let mut pages = call.set_filters((!filters.is_empty()).then(|| filters.to_vec())).into_paginator().send();
-        let mut groups = Vec::new();
-        let mut read = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(GROUPS, &error))?.security_groups.unwrap_or_default();
-            for group in page {
-                groups.push(Group::of(group).map_err(|error| AwsError::unreadable(GROUPS, error.to_string()))?);
-            }
-            read += 1;
-            if read >= MOST_PAGES {
-                return Err(AwsError::unreadable(GROUPS, "more pages than Palisade reads"));
-            }
-        }
-        Ok(groups)
+        let pages = call.set_filters((!filters.is_empty()).then(|| filters.to_vec())).into_paginator().send();
+        let mut groups: Vec<Result<Group, IdError>> = Vec::new();
+        every_page(GROUPS, pages, |page| groups.extend(page.security_groups.unwrap_or_default().into_iter().map(Group::of))).await?;
+        groups.into_iter().collect::<Result<_, _>>().map_err(|error| AwsError::unreadable(GROUPS, error.to_string()))
     }
 
     /// The rules of these groups, by group: at most as many as a filter takes.
@@ -110,17 +100,8 @@ impl SecurityGroups {
 
     async fn rules(&self, filter: Option<Filter>, mut each: impl FnMut(Ec2Rule)) -> Result<(), AwsError> {
         let call = self.ec2.describe_security_group_rules().max_results(PAGE);
-        let mut pages = call.set_filters(filter.map(|filter| vec![filter])).into_paginator().send();
-        let mut read = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(RULES, &error))?.security_group_rules.unwrap_or_default();
-            page.into_iter().for_each(&mut each);
-            read += 1;
-            if read >= MOST_PAGES {
-                return Err(AwsError::unreadable(RULES, "more pages than Palisade reads"));
-            }
-        }
-        Ok(())
+        let pages = call.set_filters(filter.map(|filter| vec![filter])).into_paginator().send();
+        every_page(RULES, pages, |page| page.security_group_rules.unwrap_or_default().into_iter().for_each(&mut each)).await
     }
 
     /// The prefix lists that ingress rules name.
@@ -193,8 +174,9 @@ impl Group {
 impl Gateway for SecurityGroups {
     type State = SecurityGroup;
 
-    async fn find(&self, own: &AccountId, targets: &Targets, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
-        match targets {
+    async fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
+        let own = errand.own;
+        match &errand.trigger.targets {
             Targets::SecurityGroups(ids) => self.read_ids(own, ids, true, found).await,
             Targets::SecurityGroupOfDefaultVpc(name) => self.named(own, name, found).await?,
             Targets::UsersOfPrefixList(list) => {

@@ -1,0 +1,165 @@
+//! Changes to network ACLs, to the tags that remember denials, and to IP sets.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{RuleAction, Tag};
+use aws_sdk_wafv2::types::Scope;
+use palisade_policy::change::{AclEntryChange, Change, IpSetChange, TagChange, TagRemoval};
+use palisade_policy::cidr::Family;
+use palisade_policy::network_acl::AclEntry;
+use palisade_policy::security_group::Direction;
+
+use crate::aws::AwsError;
+use crate::gateway::Interrupted;
+use crate::observe::ip_set::Waf;
+use crate::observe::network_acl;
+
+/// WAF takes one update a second of an account and Region ("AWS WAF quotas").
+const BETWEEN_UPDATES: Duration = Duration::from_secs(1);
+
+/// What AWS says when things are not as the plan supposed.
+const MOVED: [&str; 5] = [
+    "NetworkAclEntryAlreadyExists",
+    "InvalidNetworkAclEntry.NotFound",
+    "InvalidNetworkAclID.NotFound",
+    "WAFOptimisticLockException",
+    "WAFUnavailableEntityException",
+];
+
+/// Makes the changes one after the other: their order is what makes a crash between two of them harmless.
+pub(crate) async fn apply(ec2: &Client, waf: &Waf, changes: &[Change]) -> Result<(), Interrupted> {
+    let mut made: Vec<Change> = Vec::new();
+    for change in changes {
+        let done = match change {
+            Change::PutTag(tag) => put_tag(ec2, tag, false).await,
+            Change::DeleteTag(tag) => delete_tag(ec2, tag, false).await,
+            Change::PutAclEntry(entry) => put_entry(ec2, entry, false).await,
+            Change::DeleteAclEntry(entry) => match still_there(ec2, entry).await {
+                Ok(true) => delete_entry(ec2, entry, false).await,
+                Ok(false) => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
+                Err(error) => Err(error),
+            },
+            Change::UpdateIpSet(change) => update_ip_set(waf, change).await,
+            _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
+        };
+        if let Err(error) = done {
+            return Err(interrupted(error, made));
+        }
+        made.push(change.clone());
+    }
+    Ok(())
+}
+
+/// Asks EC2, with `DryRun`, whether the role may make these calls. WAF has no such thing.
+pub(crate) async fn permitted(ec2: &Client, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
+    let mut permitted = None;
+    for change in changes {
+        let asked = match change {
+            Change::PutTag(tag) => put_tag(ec2, tag, true).await,
+            Change::DeleteTag(tag) => delete_tag(ec2, tag, true).await,
+            Change::PutAclEntry(entry) => put_entry(ec2, entry, true).await,
+            Change::DeleteAclEntry(entry) => delete_entry(ec2, entry, true).await,
+            _ => continue,
+        };
+        let allowed = match asked {
+            Ok(()) => true,
+            Err(error) => match error.code() {
+                Some("DryRunOperation") => true,
+                Some("UnauthorizedOperation") => false,
+                _ => return Err(interrupted(error, Vec::new())),
+            },
+        };
+        permitted = Some(permitted.unwrap_or(true) && allowed);
+    }
+    Ok(permitted)
+}
+
+fn moved(operation: &'static str, message: String) -> AwsError {
+    AwsError::with_code(operation, "InvalidNetworkAclEntry.NotFound", message)
+}
+
+fn interrupted(error: AwsError, made: Vec<Change>) -> Interrupted {
+    match error.code() {
+        Some("NetworkAclEntryLimitExceeded") => Interrupted::NoRoom { error, made },
+        Some(code) if MOVED.contains(&code) => Interrupted::Moved { error, made },
+        _ if error.is_lost() => Interrupted::Moved { error, made },
+        _ => Interrupted::Failed(error),
+    }
+}
+
+async fn put_tag(ec2: &Client, tag: &TagChange, dry_run: bool) -> Result<(), AwsError> {
+    let tags = Tag::builder().key(&tag.key).value(&tag.value).build();
+    let call = ec2.create_tags().resources(&tag.resource).tags(tags).set_dry_run(dry_run.then_some(true));
+    call.send().await.map(drop).map_err(|error| AwsError::new("CreateTags", &error))
+}
+
+/// EC2 deletes a tag given with its value only where it has that value: one that was extended meanwhile stays.
+async fn delete_tag(ec2: &Client, tag: &TagRemoval, dry_run: bool) -> Result<(), AwsError> {
+    let tags = Tag::builder().key(&tag.key).value(&tag.value).build();
+    let call = ec2.delete_tags().resources(&tag.resource).tags(tags).set_dry_run(dry_run.then_some(true));
+    call.send().await.map(drop).map_err(|error| AwsError::new("DeleteTags", &error))
+}
+
+/// An entry goes by its number alone, so whether it is still the one is read just before.
+async fn still_there(ec2: &Client, change: &AclEntryChange) -> Result<bool, AwsError> {
+    let acl = network_acl::by_id(ec2, std::slice::from_ref(&change.acl_id)).await?.pop();
+    Ok(acl.is_some_and(|acl| acl.entries.contains(&AclEntry::of(change))))
+}
+
+async fn put_entry(ec2: &Client, change: &AclEntryChange, dry_run: bool) -> Result<(), AwsError> {
+    let cidr = change.cidr.to_string();
+    let call = ec2
+        .create_network_acl_entry()
+        .network_acl_id(change.acl_id.as_str())
+        .egress(change.direction == Direction::Egress)
+        .rule_number(i32::from(change.rule_number))
+        .protocol("-1")
+        .rule_action(RuleAction::Deny)
+        .set_dry_run(dry_run.then_some(true));
+    let call = match change.cidr.family() {
+        Family::V4 => call.cidr_block(cidr),
+        Family::V6 => call.ipv6_cidr_block(cidr),
+    };
+    call.send().await.map(drop).map_err(|error| AwsError::new("CreateNetworkAclEntry", &error))
+}
+
+async fn delete_entry(ec2: &Client, change: &AclEntryChange, dry_run: bool) -> Result<(), AwsError> {
+    let call = ec2
+        .delete_network_acl_entry()
+        .network_acl_id(change.acl_id.as_str())
+        .egress(change.direction == Direction::Egress)
+        .rule_number(i32::from(change.rule_number))
+        .set_dry_run(dry_run.then_some(true));
+    call.send().await.map(drop).map_err(|error| AwsError::new("DeleteNetworkAclEntry", &error))
+}
+
+/// WAF replaces a set as a whole, under a token: what is there now is read, changed and written, or not at all.
+async fn update_ip_set(waf: &Waf, change: &IpSetChange) -> Result<(), AwsError> {
+    const OPERATION: &str = "UpdateIPSet";
+    let mut locked = waf.read(&change.arn).await?;
+    let seen_all = change.remove.iter().all(|block| locked.set.addresses.contains(block));
+    locked.set.addresses.retain(|block| !change.remove.contains(block));
+    // A set that only gains a source may have gained others meanwhile. One that is emptied or taken anew keeps, at most, the source
+    // that it is taken anew for.
+    let gains_only = change.remove.is_empty() && change.description == change.previous_description;
+    let keeps = usize::from(change.add.is_empty() && change.description != change.previous_description);
+    let unseen = !gains_only && locked.set.addresses.len() > keeps;
+    if locked.set.description != change.previous_description || !seen_all || unseen {
+        let message = "another writer was here since it was read".to_owned();
+        return Err(AwsError::with_code(OPERATION, "WAFOptimisticLockException", message));
+    }
+    for block in &change.add {
+        if !locked.set.addresses.contains(block) {
+            locked.set.addresses.push(*block);
+        }
+    }
+    let parts = change.arn.parts();
+    let description = Some(change.description.clone()).filter(|description| !description.is_empty());
+    let addresses = locked.set.addresses.iter().map(ToString::to_string).collect();
+    let call = waf.client(&change.arn).update_ip_set().name(parts.name).id(parts.id).scope(Scope::from(parts.scope));
+    let call = call.set_description(description).set_addresses(Some(addresses)).lock_token(locked.token);
+    call.send().await.map_err(|error| AwsError::new(OPERATION, &error))?;
+    tokio::time::sleep(BETWEEN_UPDATES).await;
+    Ok(())
+}
