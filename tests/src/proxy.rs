@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::http::{HangUp, Server, answer};
-use crate::stub::{How, StandIn, Stub, is_listing};
+use crate::stub::{How, StandIn, Stub, acls_asked_for, is_listing, only_acls};
 
 /// A proxy for one account.
 #[derive(Debug)]
@@ -140,8 +140,10 @@ impl Account {
     async fn forward(&self, request: Request<Bytes>, call: &Call, element: &str) -> Result<Response<Full<Bytes>>, HangUp> {
         let (mut parts, mut body) = request.into_parts();
         let cut = self.stub.page_size.is_some() && is_listing(&call.action);
-        if cut {
+        let acls = acls_asked_for(&call.action, &call.parameters);
+        if cut || acls.is_some() {
             let whole = call.parameters.iter().filter(|(name, _)| name != "NextToken" && name != "MaxResults");
+            let whole = whole.filter(|(name, _)| acls.is_none() || !name.starts_with("Filter."));
             body = form_urlencoded::Serializer::new(String::new()).extend_pairs(whole).finish().into();
             parts.headers.remove(hyper::header::CONTENT_LENGTH);
         }
@@ -152,6 +154,12 @@ impl Account {
         let response = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| HangUp)?;
         let (parts, body) = response.into_parts();
         let mut body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
+        if let (true, Some(ids)) = (parts.status.is_success(), &acls) {
+            match only_acls(&String::from_utf8_lossy(&body), ids) {
+                Ok(only) => body = only.into(),
+                Err(error) => return Ok(answer(500, "text/plain", format!("the stub failed: {error:#}"))),
+            }
+        }
         if parts.status.is_success() && (cut || !self.stub.owners.is_empty()) {
             let xml = String::from_utf8_lossy(&body).into_owned();
             match self.stub.rewrite(&call.action, &xml, call.parameter("NextToken")) {

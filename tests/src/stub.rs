@@ -143,6 +143,7 @@ fn set_of(action: &str) -> Option<&'static str> {
         "DescribeSecurityGroupRules" => Some("securityGroupRuleSet"),
         "DescribeManagedPrefixLists" => Some("prefixListSet"),
         "GetManagedPrefixListEntries" => Some("entrySet"),
+        "DescribeNetworkAcls" => Some("networkAclSet"),
         _ => None,
     }
 }
@@ -150,6 +151,28 @@ fn set_of(action: &str) -> Option<&'static str> {
 /// Whether an answer is cut, so that the whole of it must be asked for.
 pub(crate) fn is_listing(action: &str) -> bool {
     set_of(action).is_some()
+}
+
+/// The ids that a listing of network ACLs is asked for by a filter that the local AWS does not know ("DescribeNetworkAcls",
+/// `network-acl-id`).
+pub(crate) fn acls_asked_for(action: &str, parameters: &[(String, String)]) -> Option<Vec<String>> {
+    let by_id = parameters.iter().any(|(name, value)| name == "Filter.1.Name" && value == "network-acl-id");
+    let values = parameters.iter().filter(|(name, _)| name.starts_with("Filter.1.Value."));
+    (action == "DescribeNetworkAcls" && by_id).then(|| values.map(|(_, value)| value.clone()).collect())
+}
+
+/// The listing without the ACLs that were not asked for.
+pub(crate) fn only_acls(xml: &str, ids: &[String]) -> anyhow::Result<String> {
+    let document = roxmltree::Document::parse(xml).context("the local AWS answered something that is not XML")?;
+    let set = document.descendants().find(|node| node.has_tag_name("networkAclSet")).context("no ACLs in the answer")?;
+    let mut kept = xml.to_owned();
+    for item in set.children().filter(|node| node.has_tag_name("item")).collect::<Vec<_>>().into_iter().rev() {
+        let id = item.children().find(|child| child.has_tag_name("networkAclId")).and_then(|child| child.text()).unwrap_or_default();
+        if !ids.iter().any(|wanted| wanted == id) {
+            kept.replace_range(item.range(), "");
+        }
+    }
+    Ok(kept)
 }
 
 /// Page 0 has the first items, page 1 none, page 2 the next, and so on. The token is the number of the page.
