@@ -202,7 +202,8 @@ fn several_sources_are_each_denied_once() {
 
 #[test]
 fn a_value_that_is_no_single_address_is_an_error_that_names_its_place() {
-    let places: [(fn(Value) -> Value, &str); 4] = [
+    type Put = fn(Value) -> Value;
+    let places: [(Put, &str); 4] = [
         (|value| contributed(json!({"srcAddr": value})), "Records[0].Sns.Message.AlarmContributorAttributes.srcAddr"),
         (|value| sns("alarm-sns", [("/Trigger/Dimensions/0/value", value)]), "Records[0].Sns.Message.Trigger.Dimensions[0].value"),
         (

@@ -72,7 +72,9 @@ fn spoils() -> Vec<Spoil> {
         "subnetId",
         "resourceId",
     ];
-    let mut all = Spoil::all();
+    let plain = [json!(null), json!(7), json!(""), json!("x".repeat(10_000)), json!({}), json!([[[]]])];
+    let mut all = vec![Spoil::Remove, Spoil::Double, Spoil::Wrap];
+    all.extend(plain.map(Spoil::Replace));
     all.extend(values.map(Spoil::Replace));
     all.extend(names.map(Spoil::Rename));
     all
@@ -141,7 +143,8 @@ fn hold(guardrail: Guardrail, payload: &Value, trigger: &Trigger) -> Result<(), 
     law(!accounts.iter().any(|account| **account == json!("444455556666")), "another account's event")?;
     let regions = [&payload["region"], &detail["region"], &detail["awsRegion"]];
     law(!regions.iter().any(|region| **region == json!("us-east-1")), "another Region's event")?;
-    law(payload.to_string().contains(ACCOUNT) && payload.to_string().contains(REGION), "nobody's event")?;
+    let there = payload.to_string();
+    law(there.contains(ACCOUNT) && there.contains(REGION), "nobody's event")?;
     let id_at = |pointer: &str| payload.pointer(pointer).and_then(|id| id.as_str().or_else(|| id["content"].as_str())).map(str::to_owned);
     match (&trigger.targets, trigger.cause.door) {
         (Targets::SecurityGroups(ids), Door::ConfigCompliance) => {
@@ -166,7 +169,6 @@ fn hold(guardrail: Guardrail, payload: &Value, trigger: &Trigger) -> Result<(), 
                 let address = address.split('/').next().unwrap();
                 law(named.contains(address), &format!("{address} is not among {named:?}"))?;
             }
-            let there = payload.to_string();
             law(attack.subnets.iter().all(|id| there.contains(&format!("\"{id}\""))), "a subnet that is not there")?;
             if trigger.cause.door == Door::Guardduty {
                 let role = &detail["service"]["resourceRole"];
@@ -193,35 +195,56 @@ fn is_raised(payload: &Value, message: &Value) -> Result<(), String> {
     }
 }
 
-#[test]
-fn a_sample_with_one_member_spoilt_never_points_at_anything_that_it_does_not_name() {
+/// Spoils every member of the samples whose name starts so. So many must still point at something: a walk over errors shows nothing.
+fn walk(start: &str, least_targets: usize) {
     let spoils = spoils();
-    let mut seen = 0;
-    for (name, whole, wrap) in places() {
+    let (mut turn, mut targets) = (0, 0);
+    for (name, whole, wrap) in places().into_iter().filter(|(name, ..)| name.starts_with(start)) {
         for pointer in pointers(&whole) {
             for spoil in &spoils {
                 let Some(spoilt) = spoil.apply(&whole, &pointer) else { continue };
                 let payload = wrap(spoilt.payload);
-                for guardrail in Guardrail::ALL {
-                    seen += 1;
+                // What is no alarm or finding to one is none to any other, so those take turns.
+                turn += 1;
+                for guardrail in [Guardrail::DenySource, Guardrail::ALL[turn % Guardrail::ALL.len()]] {
                     let at = || format!("{guardrail} {name} {pointer} {}", format!("{spoil:?}").chars().take(80).collect::<String>());
                     match read(&payload, &own_of(guardrail)) {
-                        Ok(Reading::Trigger(trigger)) => {
-                            // By another name it may be a call, a schedule or an API call: their laws are held elsewhere.
-                            if matches!(trigger.cause.door, Door::ConfigCompliance | Door::Guardduty | Door::Alarm) {
-                                hold(guardrail, &payload, &trigger).unwrap_or_else(|broken| panic!("{broken}: {} {trigger:?}", at()));
-                            }
+                        // By another name it may be a call, a schedule or an API call: their laws are held elsewhere.
+                        Ok(Reading::Trigger(trigger))
+                            if matches!(trigger.cause.door, Door::ConfigCompliance | Door::Guardduty | Door::Alarm) =>
+                        {
+                            targets += 1;
+                            hold(guardrail, &payload, &trigger).unwrap_or_else(|broken| panic!("{broken}: {} {trigger:?}", at()));
                         }
+                        Ok(Reading::Trigger(_)) => {}
                         Ok(Reading::Ignored { why, .. }) => reads_well(&why, 500).unwrap_or_else(|broken| panic!("{broken}: {}", at())),
-                        Err(error) => {
-                            reads_well(&error.to_string(), 1_200).unwrap_or_else(|broken| panic!("{broken}: {}", at()));
-                        }
+                        Err(error) => reads_well(&error.to_string(), 1_200).unwrap_or_else(|broken| panic!("{broken}: {}", at())),
                     }
                 }
             }
         }
     }
-    assert!(seen > 300_000, "{seen}");
+    assert!(targets > least_targets, "{targets}");
+}
+
+#[test]
+fn a_compliance_change_with_one_member_spoilt_never_points_at_another_resource() {
+    walk("config-", 500);
+}
+
+#[test]
+fn a_finding_with_one_member_spoilt_never_names_an_address_that_is_no_attackers() {
+    walk("guardduty-", 10_000);
+}
+
+#[test]
+fn an_alarm_with_one_member_spoilt_never_names_an_address_that_is_no_source() {
+    walk("alarm-", 10_000);
+}
+
+#[test]
+fn a_finding_of_many_sources_with_one_member_spoilt_names_no_others() {
+    walk("five-hundred-sources", 5_000);
 }
 
 #[test]
@@ -241,7 +264,7 @@ fn what_a_sample_is_ignored_for_holds_with_junk_in_every_place_of_an_id_or_an_ad
     for (name, payload) in samples() {
         for guardrail in Guardrail::ALL {
             let Ok(Reading::Ignored { why, .. }) = read(&payload, &own_of(guardrail)) else { continue };
-            for junk in [json!(null), json!(7), json!("junk"), json!([[]]), json!({"content": {}}), json!("x".repeat(1_000_000))] {
+            for junk in [json!(null), json!(7), json!("junk"), json!([[]]), json!({"content": {}}), json!("x".repeat(100_000))] {
                 let mut spoilt = payload.clone();
                 for pointer in pointers(&payload) {
                     if ids.iter().any(|id| pointer.ends_with(&format!("/{id}"))) && spoilt.pointer(&pointer).is_some() {
