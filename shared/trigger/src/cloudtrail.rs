@@ -19,7 +19,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     let cause = cause(&detail);
     let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
 
-    if let Some(why) = foreign(root, &detail, own)? {
+    if let Some(why) = foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         return ignored(why);
     }
     if detail.get("errorCode").exists() {

@@ -3,10 +3,14 @@
 //! An event says *where to look*, never *what is there*: nothing but ids, and who to name in the notice, is taken from it. One file is
 //! one door. Payloads are read as JSON values, not into structs, because real ones lack optional members and carry unknown ones.
 
+mod alarm;
 mod cloudtrail;
+mod config_compliance;
 mod direct;
+mod guardduty;
 mod member;
 mod schedule;
+mod source;
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{AccountId, Excerpt, Region};
@@ -73,7 +77,16 @@ pub fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> {
     match (payload.get("detail-type").and_then(Value::as_str), payload.get("source").and_then(Value::as_str)) {
         (Some("AWS API Call via CloudTrail"), _) => cloudtrail::read(&root, own),
         (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => schedule::read(&root, own),
+        (Some("Config Rules Compliance Change"), Some("aws.config")) => config_compliance::read(&root, own),
+        (Some("GuardDuty Finding"), Some("aws.guardduty")) => guardduty::read(&root, own),
+        (Some("CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change"), Some("aws.cloudwatch")) => {
+            alarm::read_event(&root, own)
+        }
+        (Some("CloudWatch Alarm Configuration Change"), Some("aws.cloudwatch")) => Ok(alarm::read_edit(&root)),
+        (Some(_), _) => Err(TriggerError::Unrecognised(members(payload))),
         _ if direct::member_of_call(payload).is_some() => direct::read(payload, own),
+        _ if alarm::is_notification(payload) => alarm::read_notification(&root, own),
+        _ if alarm::is_action(payload) => alarm::read_action(&root, own),
         _ => Err(TriggerError::Unrecognised(members(payload))),
     }
 }
@@ -97,22 +110,33 @@ fn members(payload: &Value) -> String {
 }
 
 /// Why an event of EventBridge is not for us, by the account and the Region that it is about. EventBridge names both in every event:
-/// one that doesn't is not taken for our own.
-fn foreign(root: &Member<'_>, detail: &Member<'_>, own: &Own) -> Result<Option<String>, TriggerError> {
-    let accounts = [root.get("account"), detail.get("recipientAccountId")];
-    let regions = [root.get("region"), detail.get("awsRegion")];
+/// one that doesn't is not taken for our own. Most services name them in the detail as well, each by names of its own, and those of an
+/// event that was passed on may be others.
+fn foreign(root: &Member<'_>, detail: &Member<'_>, in_detail: [&str; 2], own: &Own) -> Result<Option<String>, TriggerError> {
+    let [account, region] = in_detail;
+    let accounts = [root.get("account"), detail.get(account)];
+    let regions = [root.get("region"), detail.get(region)];
     for (members, ours) in [(accounts, own.account.as_str()), (regions, own.region.as_str())] {
         let [first, _] = &members;
         if !members.iter().any(Member::exists) {
-            return Err(first.wrong("is missing, so whose event it is can't be told"));
+            return Err(unclaimed(first));
         }
         for member in &members {
             if let Some(its) = member.owner()?
                 && its != ours
             {
-                return Ok(Some(format!("an event of `{}`, and this function acts in `{ours}` only", Excerpt(&its))));
+                return Ok(Some(not_ours(&its, ours)));
             }
         }
     }
     Ok(None)
+}
+
+/// The member that would say whose an event is does not, and no other does.
+fn unclaimed(member: &Member<'_>) -> TriggerError {
+    member.wrong("is missing, so whose event it is can't be told")
+}
+
+fn not_ours(its: &str, ours: &str) -> String {
+    format!("an event of `{}`, and this function acts in `{ours}` only", Excerpt(its))
 }

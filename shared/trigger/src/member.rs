@@ -32,6 +32,11 @@ impl<'a> Member<'a> {
         path.iter().fold(self.clone(), |member, name| member.get(name))
     }
 
+    /// The same place, holding what was a text in it.
+    pub(crate) fn holding<'b>(&self, value: &'b Value) -> Member<'b> {
+        Member { path: self.path.clone(), value: Some(value) }
+    }
+
     pub(crate) fn exists(&self) -> bool {
         self.value.is_some()
     }
@@ -53,6 +58,15 @@ impl<'a> Member<'a> {
             Some(Value::Array(items)) => items.iter().enumerate().map(element).collect(),
             Some(Value::Object(object)) if object.is_empty() => Vec::new(),
             Some(value @ Value::Object(_)) => vec![element((0, value))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The elements of a list, or the member itself where it is an object: some services write one where they may write several.
+    pub(crate) fn one_or_several(&self) -> Vec<Member<'a>> {
+        match self.value {
+            Some(Value::Object(_)) => vec![self.clone()],
+            Some(Value::Array(_)) => self.items(),
             _ => Vec::new(),
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         detail: root.get("resources").items_of_text().into_iter().next(),
         ..Cause::new(Door::Schedule)
     };
-    Ok(match foreign(root, &detail, own)? {
+    Ok(match foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         Some(why) => Reading::Ignored { cause, why },
         None if own.guardrail == Guardrail::DenySource => Reading::Ignored { cause, why: "a schedule names no source to deny".to_owned() },
         None => Reading::Trigger(Trigger { cause, targets: Targets::Sweep, dry_run: false }),

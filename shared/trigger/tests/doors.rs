@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "every test takes what it needs")]
 mod corpus;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! The events of the case folders, a few forms that they lack, and every way to spoil one.
 
 pub(crate) mod laws;
+pub(crate) mod samples;
 
 use std::collections::BTreeSet;
 use std::fs;
