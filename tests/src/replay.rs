@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use palisade_policy::change::Change;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use serde_json::{Value, json};
 
@@ -165,8 +166,11 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
 }
 
 /// The resources whose state a case shows.
-fn shown_ids(case: &Case) -> impl Iterator<Item = &String> {
-    case.world.security_groups.keys()
+fn shown_ids(case: &Case) -> Box<dyn Iterator<Item = &String> + '_> {
+    match case.guardrail {
+        Guardrail::EnableFlowLogs => Box::new(case.world.vpcs.keys()),
+        _ => Box::new(case.world.security_groups.keys()),
+    }
 }
 
 /// Delivers the event once.

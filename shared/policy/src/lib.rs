@@ -7,6 +7,7 @@ pub mod address;
 pub mod change;
 pub mod cidr;
 pub mod commands;
+pub mod enable_flow_logs;
 pub mod exemption;
 mod exposure;
 pub mod flow_log;

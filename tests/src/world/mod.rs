@@ -1,6 +1,8 @@
 //! The world of a case: made in the local AWS before, read back after. One file is one kind of resource.
 
+mod flow_log;
 mod security_group;
+mod vpc;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +16,7 @@ use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::NetworkAcl;
 use palisade_policy::security_group::SecurityGroup;
 
+pub use self::flow_log::line as flow_log_line;
 pub use self::security_group::line;
 use crate::case::{ACCOUNT, REGION, World};
 use crate::proxy::Proxy;
@@ -54,7 +57,8 @@ impl Resource {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Resource::Group(group) => security_group::lines(group),
-            Resource::Vpc(_) | Resource::Acl(_) | Resource::IpSet(_) => Vec::new(),
+            Resource::Vpc(vpc) => flow_log::lines(vpc),
+            Resource::Acl(_) | Resource::IpSet(_) => Vec::new(),
         }
     }
 
@@ -115,6 +119,8 @@ impl Made {
             proxy,
         };
         made.vpcs(world).await?;
+        made.destinations(world).await?;
+        made.flow_logs(world).await?;
         made.prefix_lists(world).await?;
         made.groups(world).await?;
         for (id, group) in &world.security_groups {
@@ -126,15 +132,6 @@ impl Made {
             made.bystander(number).await?;
         }
         Ok(made)
-    }
-
-    async fn vpcs(&mut self, world: &World) -> anyhow::Result<()> {
-        for (id, vpc) in &world.vpcs {
-            let made = self.ec2.create_vpc().cidr_block(&vpc.cidr).send().await?;
-            let real = made.vpc.and_then(|vpc| vpc.vpc_id).context("a VPC without an id")?;
-            self.real.insert(id.clone(), real);
-        }
-        Ok(())
     }
 
     async fn prefix_lists(&mut self, world: &World) -> anyhow::Result<()> {
@@ -155,6 +152,7 @@ impl Made {
     pub async fn read(&self) -> anyhow::Result<Snapshot> {
         let mut snapshot = Snapshot::new();
         self.read_groups(&mut snapshot).await?;
+        self.read_vpcs(&mut snapshot).await?;
         Ok(snapshot)
     }
 
