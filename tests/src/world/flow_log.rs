@@ -52,10 +52,12 @@ impl Made {
     }
 
     pub(super) async fn flow_logs(&mut self, world: &World) -> anyhow::Result<()> {
-        for (vpc, log) in world.vpcs.iter().flat_map(|(id, vpc)| vpc.flow_logs.iter().map(move |log| (id, log))) {
-            let vpc = self.real(vpc).to_owned();
-            let made = self.flow_log(&vpc, log).await.with_context(|| format!("the flow log {} can't be made", log.id))?;
-            self.real.insert(log.id.clone(), made);
+        for (id, vpc) in &world.vpcs {
+            let real = self.real(id).to_owned();
+            for log in &vpc.flow_logs {
+                let made = self.flow_log(&real, log).await.with_context(|| format!("the flow log {} can't be made", log.id))?;
+                self.real.insert(log.id.clone(), made);
+            }
         }
         for number in 0..world.watched_vpcs {
             let made = self.ec2.create_vpc().cidr_block(format!("10.{}.{}.0/24", number / 256, number % 256)).send().await?;
