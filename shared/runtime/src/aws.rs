@@ -81,7 +81,8 @@ impl AwsError {
     /// AWS took the call and refused a part of it: such errors are in the answer, not in the HTTP status.
     pub(crate) fn in_part(operation: &'static str, code: Option<&str>, text: Option<&str>) -> Self {
         let message = match (code, text) {
-            (Some(code), Some(text)) => format!("{code}: {}", told(text)),
+            // It becomes the middle of a sentence.
+            (Some(code), Some(text)) => format!("{code}: {}", told(text).trim_end_matches('.')),
             (Some(one), None) | (None, Some(one)) => told(one),
             (None, None) => "AWS did not do it, and does not say why".to_owned(),
         };
