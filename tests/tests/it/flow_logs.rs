@@ -300,12 +300,13 @@ fn init_error(variables: &[(&str, &str)]) -> Option<InitError> {
 
 #[test]
 fn a_setting_of_flow_logs_that_cannot_be_used_stops_the_function_with_its_name() {
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
     const DESTINATION: &str = "PALISADE_FLOW_LOG_DESTINATION";
     const ROLE_ARN: &str = "PALISADE_FLOW_LOG_ROLE_ARN";
     let group = (DESTINATION, "/palisade/flow");
     let bucket = (DESTINATION, "arn:aws:s3:::a-bucket/flow");
     let role = (ROLE_ARN, ROLE);
-    let table: [(&[(&str, &str)], &str, &str); 15] = [
+    let table: [Row<'_>; 15] = [
         (&[role], DESTINATION, "is not set"),
         (&[group], ROLE_ARN, "is not set: the role that delivers to the log group"),
         (&[group, (ROLE_ARN, "flow-logs")], ROLE_ARN, "`flow-logs` is not an ARN"),
