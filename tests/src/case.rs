@@ -42,7 +42,7 @@ pub struct World {
     /// Environment variables of the function, besides its mode and its topic.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
-    /// VPCs besides the default one.
+    /// VPCs, besides the default one unless that is named here.
     #[serde(default)]
     pub vpcs: BTreeMap<String, Vpc>,
     /// Subnets, each with the ACL of its VPC unless another names it.
@@ -57,6 +57,15 @@ pub struct World {
     /// WAF IP sets, by literal ARN.
     #[serde(default)]
     pub ip_sets: BTreeMap<String, IpSet>,
+    /// So many more VPCs, each with a flow log of all its traffic, to the first of the log groups.
+    #[serde(default)]
+    pub watched_vpcs: usize,
+    /// Log groups of CloudWatch Logs. A flow log to one that is not there fails to deliver.
+    #[serde(default)]
+    pub log_groups: Vec<String>,
+    /// Buckets. Their names are everybody's, so each must have the account in it.
+    #[serde(default)]
+    pub buckets: Vec<String>,
     /// Managed prefix lists.
     #[serde(default)]
     pub prefix_lists: BTreeMap<String, PrefixList>,
@@ -73,13 +82,39 @@ pub struct World {
 
 /// A VPC.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Vpc {
-    /// Its block.
-    pub cidr: String,
+    /// Its block; the default VPC has its own.
+    pub cidr: Option<String>,
+    /// Whether it is the default one, which is there anyway.
+    #[serde(default)]
+    pub default: bool,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Its flow logs.
+    #[serde(default)]
+    pub flow_logs: Vec<FlowLog>,
     /// Whether its main route table leads to an internet gateway.
     #[serde(default)]
     pub internet: bool,
+}
+
+/// A flow log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlowLog {
+    /// Its literal id.
+    pub id: String,
+    /// `ALL`, `ACCEPT` or `REJECT`.
+    pub traffic_type: String,
+    /// The log group's name, or the bucket's ARN.
+    pub destination: String,
+    /// The block of a subnet that is made for it: then it is that one's, and not the VPC's.
+    pub subnet: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A subnet.
@@ -220,7 +255,7 @@ pub enum Direction {
 pub struct Stub {
     /// The size of EC2's pages.
     pub page_size: Option<usize>,
-    /// Groups of other accounts.
+    /// Security groups and VPCs of other accounts.
     #[serde(default)]
     pub owners: BTreeMap<String, String>,
     /// What a Logs Insights query finds, row by row: the local AWS does not run queries.

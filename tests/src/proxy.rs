@@ -116,6 +116,7 @@ impl Account {
         }
         let answered = match &how {
             Some(How::Refuse { status, code }) => Ok(refusal(*status, code, &call)),
+            Some(How::Answer(xml)) => Ok(answer(200, "text/xml", xml.clone())),
             Some(How::AnswerOfFirst) => {
                 let first = self.seen().first_answers.get(&call.action).cloned();
                 first.map(|body| answer(200, "text/xml", body)).ok_or(HangUp)

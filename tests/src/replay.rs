@@ -193,9 +193,13 @@ fn without_times(case: &Case, text: &str) -> String {
 }
 
 /// The resources whose state a case shows.
-fn shown_ids(case: &Case) -> impl Iterator<Item = &String> {
+fn shown_ids(case: &Case) -> Box<dyn Iterator<Item = &String> + '_> {
     let world = &case.world;
-    world.security_groups.keys().chain(world.network_acls.keys()).chain(world.ip_sets.keys())
+    match case.guardrail {
+        Guardrail::EnableFlowLogs => Box::new(world.vpcs.keys()),
+        Guardrail::DenySource | Guardrail::LiftDenials => Box::new(world.network_acls.keys().chain(world.ip_sets.keys())),
+        Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => Box::new(world.security_groups.keys()),
+    }
 }
 
 /// Delivers the event once.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use console::{Style, style};
 use indicatif::{ProgressBar, ProgressStyle};
 use palisade_policy::change::Change;
+use palisade_policy::flow_log::FlowLog;
 use serde_json::Value;
 
 use crate::lambda::Answer;
 use crate::replay::{Act, Play};
-use crate::world::line;
+use crate::world::{flow_log_line, line};
 
 /// How much of a play is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,8 +215,12 @@ fn rules(result: &Value, before: Option<&Vec<String>>, after: Option<&Vec<String
         }
         None => {
             let revoked = |change: &Change| if let Change::RevokeRule(change) = change { Some(line(&change.rule)) } else { None };
-            let authorised = |change: &Change| if let Change::AuthorizeRule(change) = change { Some(line(&change.rule)) } else { None };
-            (changes.iter().filter_map(revoked).collect(), changes.iter().filter_map(authorised).collect())
+            let added = |change: &Change| match change {
+                Change::AuthorizeRule(change) => Some(line(&change.rule)),
+                Change::CreateFlowLog(change) => Some(flow_log_line(&FlowLog::of(change))),
+                _ => None,
+            };
+            (changes.iter().filter_map(revoked).collect(), changes.iter().filter_map(added).collect())
         }
     };
     let kept: Vec<&&String> = was.iter().filter(|line| !gone.contains(line)).collect();

@@ -14,7 +14,7 @@ pub struct Stub {
     /// Cuts the listings of EC2 into pages of so many, the second of them empty: the local AWS never pages, and AWS may answer an empty
     /// page with a token ("Pagination", Amazon EC2 API).
     pub page_size: Option<usize>,
-    /// Gives security groups another owner, as in a shared VPC, which the local AWS does not have.
+    /// Gives security groups and VPCs another owner, as in a shared VPC, which the local AWS does not have.
     pub owners: BTreeMap<String, String>,
     /// The rows that a Logs Insights query finds: the local AWS does not run queries. The first time it is asked, the query still runs.
     pub query_results: Option<Vec<BTreeMap<String, String>>>,
@@ -43,6 +43,8 @@ pub enum How {
         /// AWS error code.
         code: &'static str,
     },
+    /// AWS answers this, with HTTP 200, and does nothing.
+    Answer(String),
     /// AWS does it, and the answer is lost on the way.
     LoseAnswer,
     /// The answer is what the first call of the action was answered: EC2's reads may be old.
@@ -120,6 +122,7 @@ impl Stub {
         let (id, owner) = match action {
             "DescribeSecurityGroups" => ("groupId", "ownerId"),
             "DescribeSecurityGroupRules" => ("groupId", "groupOwnerId"),
+            "DescribeVpcs" => ("vpcId", "ownerId"),
             _ => return Ok(xml.to_owned()),
         };
         let document = roxmltree::Document::parse(xml).context("the local AWS answered something that is not XML")?;
@@ -144,6 +147,8 @@ fn set_of(action: &str) -> Option<&'static str> {
         "DescribeManagedPrefixLists" => Some("prefixListSet"),
         "GetManagedPrefixListEntries" => Some("entrySet"),
         "DescribeNetworkAcls" => Some("networkAclSet"),
+        "DescribeVpcs" => Some("vpcSet"),
+        "DescribeFlowLogs" => Some("flowLogSet"),
         _ => None,
     }
 }

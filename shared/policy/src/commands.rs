@@ -110,8 +110,10 @@ fn delete_flow_log(change: &FlowLogChange, region: &Region) -> String {
         Some(id) => format!("aws ec2 delete-flow-logs --region {region} --flow-log-ids {id}"),
         None => format!(
             "aws ec2 delete-flow-logs --region {region} --flow-log-ids \"$(aws ec2 describe-flow-logs --region {region} --filter \
-             Name=resource-id,Values={} Name=tag:palisade:guardrail,Values=enable-flow-logs --query 'FlowLogs[].FlowLogId' --output text)\"",
-            change.vpc_id
+             Name=resource-id,Values={} Name=traffic-type,Values={} --query {} --output text)\"",
+            change.vpc_id,
+            change.traffic_type,
+            quoted(&ids_of(&change.destination))
         ),
     }
 }
@@ -123,6 +125,15 @@ fn acl_entry(verb: &str, change: &AclEntryChange, region: &Region) -> String {
         direction(change.direction),
         change.rule_number
     )
+}
+
+/// A JMESPath query for the ids of the flow logs that go there: EC2 has no filter for a bucket.
+fn ids_of(destination: &Destination) -> String {
+    let (member, text) = match destination {
+        Destination::LogGroup { log_group_name, .. } => ("LogGroupName", log_group_name),
+        Destination::S3 { log_destination } => ("LogDestination", log_destination),
+    };
+    format!("FlowLogs[?{member}==`{}`].FlowLogId", json!(text).to_string().replace('`', r"\`"))
 }
 
 /// WAF replaces a set as a whole, so the command reads it first, with the lock that the update needs.

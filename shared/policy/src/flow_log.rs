@@ -22,6 +22,15 @@ pub enum TrafficType {
 }
 
 impl TrafficType {
+    /// What `ALL` is made of.
+    pub const HALVES: [TrafficType; 2] = [TrafficType::Accept, TrafficType::Reject];
+
+    /// Whether a flow log of this type records that traffic, whole.
+    #[must_use]
+    pub fn records(self, traffic: TrafficType) -> bool {
+        self == TrafficType::All || self == traffic
+    }
+
     /// Its name in EC2.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -66,6 +75,51 @@ pub enum Destination {
     },
 }
 
+/// A destination as an operator names it: not yet with the role that a log group needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The name of a log group.
+    LogGroup(String),
+    /// `arn:aws:s3:::bucket/prefix`.
+    S3(String),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |problem: &str| Err(format!("`{}` {problem}", Excerpt(text)));
+        let Some(arn) = text.strip_prefix("arn:") else {
+            // "CreateLogGroup", Amazon CloudWatch Logs, `logGroupName`: 1 to 512 of these characters.
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-/.#".contains(&b);
+            return match text.bytes().all(allowed) && (1..=512).contains(&text.len()) {
+                true => Ok(Place::LogGroup(text.to_owned())),
+                false => wrong("is neither the name of a log group nor `arn:aws:s3:::bucket/prefix`"),
+            };
+        };
+        let parts: Vec<&str> = arn.splitn(5, ':').collect();
+        let (bucket, prefix) = match parts.as_slice() {
+            [partition, "s3", "", "", place] if partition.starts_with("aws") => place.split_once('/').unwrap_or((place, "")),
+            [_, "s3", ..] => return wrong("is not `arn:aws:s3:::bucket/prefix`"),
+            [_, "logs", ..] => return wrong("is the ARN of a log group; its name is wanted"),
+            _ => return wrong("is not an ARN of s3"),
+        };
+        // "General purpose bucket naming rules", Amazon S3.
+        let named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+        if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(named) {
+            return wrong("does not name a bucket");
+        }
+        if !prefix.bytes().all(|b| b.is_ascii_graphic()) {
+            return wrong("has a prefix that is not of printable ASCII characters");
+        }
+        // "CreateFlowLogs", `LogDestination`: you cannot use AWSLogs as a subfolder name, it is a reserved term.
+        if prefix.split('/').any(|folder| folder == "AWSLogs") {
+            return wrong("has `AWSLogs` as a folder, which EC2 keeps for itself: it adds that one");
+        }
+        Ok(Place::S3(text.to_owned()))
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,6 +146,36 @@ pub struct FlowLog {
     pub tags: Tags,
 }
 
+impl FlowLog {
+    /// What creating it makes.
+    #[must_use]
+    pub fn of(change: &FlowLogChange) -> Self {
+        Self {
+            id: change.flow_log_id.clone(),
+            traffic_type: change.traffic_type,
+            destination: destination_of(&change.destination).to_owned(),
+            active: true,
+            failing: None,
+            tags: change.tags.clone(),
+        }
+    }
+
+    /// Whether what it records arrives. Until there is traffic EC2 does not say, and then nothing is wrong.
+    #[must_use]
+    pub fn delivers(&self) -> bool {
+        self.active && self.failing.is_none()
+    }
+
+    /// Where its records go, as a person calls it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.destination.starts_with("arn:") {
+            true => self.destination.clone(),
+            false => format!("log group {}", self.destination),
+        }
+    }
+}
+
 /// A VPC with the flow logs of its own: those of a subnet or an interface see only a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vpc {
@@ -114,10 +198,24 @@ pub fn destination_of(destination: &Destination) -> &str {
     }
 }
 
+/// Whether two destinations are one: a folder of a bucket may be written with a slash at its end.
+#[must_use]
+pub fn is_same_destination(one: &str, other: &str) -> bool {
+    let plain = |text| if str::starts_with(text, "arn:") { text.trim_end_matches('/') } else { text };
+    plain(one) == plain(other)
+}
+
 impl Vpc {
+    /// The flow log that a change is of, by what it records and where: its id is a hint, and EC2 takes no second one alike.
+    #[must_use]
+    pub fn flow_log(&self, change: &FlowLogChange) -> Option<&FlowLog> {
+        self.flow_logs.get(self.position(change)?)
+    }
+
     fn position(&self, change: &FlowLogChange) -> Option<usize> {
         let wanted = destination_of(&change.destination);
-        self.flow_logs.iter().position(|log| log.traffic_type == change.traffic_type && log.destination == wanted)
+        let is_it = |log: &FlowLog| log.traffic_type == change.traffic_type && is_same_destination(&log.destination, wanted);
+        self.flow_logs.iter().position(is_it)
     }
 }
 
@@ -139,14 +237,7 @@ impl State for Vpc {
             (Change::DeleteFlowLog(_), Some(at)) => drop(self.flow_logs.remove(at)),
             (Change::DeleteFlowLog(_), None) => return Err(ApplyError::NotFound),
             (_, Some(_)) => return Err(ApplyError::Duplicate),
-            (_, None) => self.flow_logs.push(FlowLog {
-                id: of.flow_log_id.clone(),
-                traffic_type: of.traffic_type,
-                destination: destination_of(&of.destination).to_owned(),
-                active: true,
-                failing: None,
-                tags: of.tags.clone(),
-            }),
+            (_, None) => self.flow_logs.push(FlowLog::of(of)),
         }
         Ok(())
     }

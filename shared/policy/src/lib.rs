@@ -9,6 +9,7 @@ pub mod cidr;
 pub mod commands;
 pub mod denial;
 pub mod deny_source;
+pub mod enable_flow_logs;
 pub mod exemption;
 mod exposure;
 pub mod flow_log;

@@ -91,6 +91,17 @@ impl AwsError {
         Self { operation, code, message, lost: stumbled || error.as_service_error().is_none() }
     }
 
+    /// AWS took the call and refused a part of it: such errors are in the answer, not in the HTTP status.
+    pub(crate) fn in_part(operation: &'static str, code: Option<&str>, text: Option<&str>) -> Self {
+        let message = match (code, text) {
+            // It becomes the middle of a sentence.
+            (Some(code), Some(text)) => format!("{code}: {}", told(text).trim_end_matches('.')),
+            (Some(one), None) | (None, Some(one)) => told(one),
+            (None, None) => "AWS did not do it, and does not say why".to_owned(),
+        };
+        Self { operation, code: code.map(str::to_owned), message, lost: false }
+    }
+
     /// An error of our own about what AWS said.
     pub(crate) fn unreadable(operation: &'static str, message: impl Into<String>) -> Self {
         Self { operation, code: None, message: message.into(), lost: false }

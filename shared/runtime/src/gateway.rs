@@ -89,7 +89,7 @@ pub enum Interrupted {
         /// The changes of calls that succeeded.
         made: Vec<Change>,
     },
-    /// The resource has no room. Nothing was taken away yet; these additions went in before.
+    /// The resource has no room, or something on it stands in the way. Nothing was taken away yet; these additions went in before.
     NoRoom {
         /// What AWS said.
         error: AwsError,

@@ -21,6 +21,7 @@ pub use crate::deadline::Deadline;
 pub use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 pub use crate::init::serve;
 pub use crate::observe::denial::{Denials, Places, Searching, StandingDenials};
+pub use crate::observe::flow_log::FlowLogs;
 pub use crate::observe::search::Thresholds;
 pub use crate::observe::security_group::SecurityGroups;
 pub use crate::settings::{SettingsError, Variables};

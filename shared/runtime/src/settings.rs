@@ -172,6 +172,14 @@ impl Variables {
         }
     }
 
+    /// An ARN of this service.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn arn(&mut self, variable: &'static str, service: &str) -> Result<Option<String>, SettingsError> {
+        self.parsed::<Arn>(variable)?.map(|arn| arn.of_service(variable, service)).transpose()
+    }
+
     /// Ends the reading: whatever else begins like a setting is a mistake.
     ///
     /// # Errors
@@ -207,12 +215,11 @@ impl Common {
             variable: "AWS_REGION".to_owned(),
             what: "the Region to act in, which Lambda sets".to_owned(),
         })?;
-        let topic_arn = variables.parsed::<Arn>("PALISADE_TOPIC_ARN")?.ok_or_else(|| SettingsError::Missing {
+        let topic_arn = variables.arn("PALISADE_TOPIC_ARN", "sns")?.ok_or_else(|| SettingsError::Missing {
             variable: "PALISADE_TOPIC_ARN".to_owned(),
             what: "the SNS topic of the notices, without which nobody would be told".to_owned(),
         })?;
-        let topic_arn = topic_arn.of_service("PALISADE_TOPIC_ARN", "sns")?;
-        let role_arn = variables.parsed::<Arn>("PALISADE_ROLE_ARN")?.map(|arn| arn.of_service("PALISADE_ROLE_ARN", "iam")).transpose()?;
+        let role_arn = variables.arn("PALISADE_ROLE_ARN", "iam")?;
         let failure_queue_url = variables.parsed::<HttpUrl>("PALISADE_FAILURE_QUEUE_URL")?.map(|url| url.0);
         let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
         Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes })

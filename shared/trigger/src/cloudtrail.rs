@@ -82,9 +82,28 @@ fn filled(_event_name: &str, _detail: &Member<'_>) -> Result<Option<Targets>, Tr
     Ok(None)
 }
 
-/// What may have left a VPC without a flow log.
-fn unwatched(_event_name: &str, _detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
-    Ok(None)
+/// What may have left a VPC without a flow log. `DeleteFlowLogs` names flow logs that are gone by now and no VPC, so it may be any.
+fn unwatched(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
+    match event_name {
+        "CreateVpc" => {
+            let made = detail.at(&["responseElements", "vpc", "vpcId"]);
+            made.id()?.map(|id| Some(Targets::Vpcs(vec![id]))).ok_or_else(|| made.wrong("is missing"))
+        }
+        "CreateDefaultVpc" => created_default(detail).map(Some),
+        "DeleteFlowLogs" => Ok(Some(Targets::Sweep)),
+        _ => Ok(None),
+    }
+}
+
+/// No public record shows in which dialect EC2 tells of it, so both are read. A Region has one default VPC: it can be found without its id.
+fn created_default(detail: &Member<'_>) -> Result<Targets, TriggerError> {
+    let response = detail.get("responseElements");
+    for response in [response.clone(), response.get("CreateDefaultVpcResponse")] {
+        if let Some(id) = response.at(&["vpc", "vpcId"]).id()? {
+            return Ok(Targets::Vpcs(vec![id]));
+        }
+    }
+    Ok(Targets::DefaultVpc)
 }
 
 fn modified(event_name: &str, detail: &Member<'_>) -> Result<Targets, TriggerError> {

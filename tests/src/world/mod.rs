@@ -1,8 +1,10 @@
 //! The world of a case: made in the local AWS before, read back after. One file is one kind of resource.
 
+mod flow_log;
 mod ip_set;
 mod network_acl;
 mod security_group;
+mod vpc;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::NetworkAcl;
 use palisade_policy::security_group::SecurityGroup;
 
+pub use self::flow_log::line as flow_log_line;
 pub use self::security_group::line;
 use crate::case::{ACCOUNT, REGION, World};
 use crate::proxy::Proxy;
@@ -60,9 +63,9 @@ impl Resource {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Resource::Group(group) => security_group::lines(group),
-            Resource::Vpc(_) => Vec::new(),
             Resource::Acl(acl) => network_acl::lines(acl),
             Resource::IpSet(set) => ip_set::lines(set),
+            Resource::Vpc(vpc) => flow_log::lines(vpc),
         }
     }
 
@@ -134,6 +137,8 @@ impl Made {
         made.subnets(world).await?;
         made.acls(world).await?;
         made.ip_sets(world).await?;
+        made.destinations(world).await?;
+        made.flow_logs(world).await?;
         made.prefix_lists(world).await?;
         made.groups(world).await?;
         for (id, group) in &world.security_groups {
@@ -145,15 +150,6 @@ impl Made {
             made.bystander(number).await?;
         }
         Ok(made)
-    }
-
-    async fn vpcs(&mut self, world: &World) -> anyhow::Result<()> {
-        for (id, vpc) in &world.vpcs {
-            let made = self.ec2.create_vpc().cidr_block(&vpc.cidr).send().await?;
-            let real = made.vpc.and_then(|vpc| vpc.vpc_id).context("a VPC without an id")?;
-            self.real.insert(id.clone(), real);
-        }
-        Ok(())
     }
 
     async fn prefix_lists(&mut self, world: &World) -> anyhow::Result<()> {
@@ -176,6 +172,7 @@ impl Made {
         self.read_groups(&mut snapshot).await?;
         self.read_acls(&mut snapshot).await?;
         self.read_ip_sets(&mut snapshot).await?;
+        self.read_vpcs(&mut snapshot).await?;
         Ok(snapshot)
     }
 

@@ -19,8 +19,7 @@ impl Made {
             self.ec2.attach_internet_gateway().internet_gateway_id(&gateway).vpc_id(&vpc_id).send().await?;
             let main = Filter::builder().name("vpc-id").values(&vpc_id).build();
             let tables = self.ec2.describe_route_tables().filters(main).send().await?.route_tables.unwrap_or_default();
-            let table =
-                tables.into_iter().find_map(|table| table.route_table_id).with_context(|| format!("{} has no route table", vpc.cidr))?;
+            let table = tables.into_iter().find_map(|table| table.route_table_id).with_context(|| format!("{id} has no route table"))?;
             self.ec2.create_route().route_table_id(table).destination_cidr_block("0.0.0.0/0").gateway_id(gateway).send().await?;
         }
         for (id, subnet) in &world.subnets {

@@ -6,6 +6,7 @@
 
 mod cases;
 mod faults;
+mod flow_logs;
 mod notices;
 mod races;
 mod rooms;

@@ -1,6 +1,7 @@
 //! Carrying out a plan on one target: apply, verify, and what to do when the world has moved meanwhile.
 
 pub(crate) mod denial;
+pub(crate) mod flow_log;
 pub(crate) mod security_group;
 
 use std::time::Duration;
@@ -47,11 +48,19 @@ where
     pub(crate) async fn carry_out(&self, mut state: G::State, mut plan: Plan) -> TargetResult {
         let mut tried = Attempts { told: plan.clone(), changes: Vec::new(), orphans: Vec::new() };
         let mut refusals = 0;
+        // Whether a call of ours took effect, or may have.
+        let mut landed = false;
         let mut restarts = RESTARTS.into_iter();
         loop {
             tried.changes.retain(|change| !plan.changes.contains(change));
             tried.changes.extend(plan.changes.iter().cloned());
-            let moved = match self.gateway.apply(&state, &plan.changes).await {
+            let applied = self.gateway.apply(&state, &plan.changes).await;
+            landed |= match &applied {
+                Ok(()) => true,
+                Err(Interrupted::Moved { error, made }) => error.is_lost() || !made.is_empty(),
+                Err(_) => false,
+            };
+            let moved = match applied {
                 Ok(()) => match verify(self.gateway, self.own, &state, &plan.changes, self.deadline).await {
                     Ok(Verified::All(state)) => return self.changed(tried, plan, &state),
                     Ok(Verified::Gone) => return gone(self.resource, tried.told),
@@ -96,6 +105,7 @@ where
             let ours = tried.changes.iter().any(|change| change.is_made(&state));
             if plan.verdict != Verdict::Change {
                 // What was to be done is there: by a call of ours whose answer was lost, or by somebody as quick as we.
+                let ours = ours && (landed || plan.verdict != Verdict::Refused);
                 return if ours { self.changed(tried, plan, &state) } else { result(self.resource, plan) };
             }
             if !ours {
@@ -131,6 +141,9 @@ where
         if let Some(unread) = last.unread {
             result.outcome = Outcome::Failed;
             result.reason = format!("{}; {unread}", result.reason);
+        }
+        if last.verdict == Verdict::Refused {
+            result.remarks.push(format!("it is not well yet: {}", last.reason));
         }
         if !tried.orphans.is_empty() {
             let orphans: Vec<String> = tried.orphans.iter().map(label).collect();

@@ -1,6 +1,7 @@
 //! Reading AWS into the policy's own types: one file a resource.
 
 pub(crate) mod denial;
+pub(crate) mod flow_log;
 mod friend;
 pub(crate) mod ip_set;
 pub(crate) mod network_acl;
