@@ -61,8 +61,8 @@ impl Call {
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         let reads = ["Describe", "Get", "List"].iter().any(|verb| self.action.starts_with(verb));
-        let tells = ["Publish", "SendMessage"].contains(&self.action.as_str());
-        !reads && !tells && self.parameter("DryRun") != Some("true")
+        let harmless = ["Publish", "SendMessage", "StartQuery", "StopQuery"].contains(&self.action.as_str());
+        !reads && !harmless && self.parameter("DryRun") != Some("true")
     }
 }
 

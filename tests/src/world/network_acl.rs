@@ -12,7 +12,7 @@ use crate::case::{self, World};
 
 impl Made {
     pub(super) async fn subnets(&mut self, world: &World) -> anyhow::Result<()> {
-        for (id, vpc) in world.vpcs.iter().filter(|(_, vpc)| vpc.internet) {
+        for (id, _) in world.vpcs.iter().filter(|(_, vpc)| vpc.internet) {
             let vpc_id = self.real(id).to_owned();
             let gateway = self.ec2.create_internet_gateway().send().await?.internet_gateway;
             let gateway = gateway.and_then(|gateway| gateway.internet_gateway_id).context("an internet gateway without an id")?;
