@@ -19,5 +19,6 @@ mod verify;
 pub use crate::aws::Clients;
 pub use crate::gateway::{Found, Gateway, Interrupted, Observed};
 pub use crate::init::serve;
+pub use crate::observe::default_group::DefaultGroups;
 pub use crate::observe::security_group::SecurityGroups;
 pub use crate::settings::{SettingsError, Variables};

@@ -124,10 +124,7 @@ pub(super) fn lines(group: &SecurityGroup) -> Vec<String> {
 /// A rule as a line.
 #[must_use]
 pub fn line(rule: &Rule) -> String {
-    let mut line = match rule.direction {
-        Direction::Ingress => format!("{} from {}", rule.traffic, rule.source),
-        Direction::Egress => format!("egress {} to {}", rule.traffic, rule.source),
-    };
+    let mut line = rule.to_string();
     if let Some(description) = &rule.description {
         let _ = write!(line, " \"{description}\"");
     }
