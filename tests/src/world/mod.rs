@@ -1,5 +1,6 @@
 //! The world of a case: made in the local AWS before, read back after. One file is one kind of resource.
 
+mod interface;
 mod security_group;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_ec2::types::{AddPrefixListEntry, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{AddPrefixListEntry, Filter, ResourceType, Tag, TagSpecification};
 use palisade_policy::change::{ApplyError, Change};
 use palisade_policy::flow_log::Vpc;
 use palisade_policy::ip_set::IpSet;
@@ -122,6 +123,7 @@ impl Made {
                 made.rule(id, rule).await.with_context(|| format!("the rule {} can't be made", rule.id))?;
             }
         }
+        made.interfaces(world).await?;
         for number in 0..world.bystanders {
             made.bystander(number).await?;
         }
@@ -130,11 +132,19 @@ impl Made {
 
     async fn vpcs(&mut self, world: &World) -> anyhow::Result<()> {
         for (id, vpc) in &world.vpcs {
-            let made = self.ec2.create_vpc().cidr_block(&vpc.cidr).send().await?;
-            let real = made.vpc.and_then(|vpc| vpc.vpc_id).context("a VPC without an id")?;
-            self.real.insert(id.clone(), real);
+            let made = match vpc.default {
+                true => self.default_vpc().await?,
+                false => self.ec2.create_vpc().cidr_block(&vpc.cidr).send().await?.vpc.and_then(|vpc| vpc.vpc_id),
+            };
+            self.real.insert(id.clone(), made.context("a VPC without an id")?);
         }
         Ok(())
+    }
+
+    async fn default_vpc(&self) -> anyhow::Result<Option<String>> {
+        let filter = Filter::builder().name("is-default").values("true").build();
+        let vpcs = self.ec2.describe_vpcs().filters(filter).send().await?.vpcs.unwrap_or_default();
+        Ok(vpcs.into_iter().find_map(|vpc| vpc.vpc_id))
     }
 
     async fn prefix_lists(&mut self, world: &World) -> anyhow::Result<()> {

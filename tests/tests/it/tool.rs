@@ -43,7 +43,7 @@ fn one_case_is_played_in_dry_run_unless_told_otherwise() {
 #[test]
 fn json_is_one_document() {
     aws();
-    let output = replay_tool(&["sweep", "--enforce", "--json"], &[]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep", "--enforce", "--json"], &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["case"], "sweep");
@@ -114,16 +114,16 @@ fn live_without_a_region_or_credentials_says_what_to_set() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path().to_str().unwrap();
     aws();
-    let output = replay_tool(&["sweep-by-direct-call", "--live"], &[("HOME", home)]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live"], &[("HOME", home)]);
     assert!(text(&output.stderr).contains("set AWS_REGION"), "{}", text(&output.stderr));
-    let output = replay_tool(&["sweep-by-direct-call", "--live"], &[("HOME", home), ("AWS_REGION", "eu-west-1")]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live"], &[("HOME", home), ("AWS_REGION", "eu-west-1")]);
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("set AWS_PROFILE"), "{}", text(&output.stderr));
 }
 
 #[test]
 fn live_enforcement_does_not_exist() {
-    let output = replay_tool(&["sweep-by-direct-call", "--live", "--enforce"], &[]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live", "--enforce"], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(Mode::default(), Mode::DryRun);
 }
