@@ -150,7 +150,10 @@ async fn run_locally(cases: Vec<Case>, arguments: &Arguments, progress: &Progres
         let document: Vec<Value> = all.iter().map(|(case, play, differences)| document(case, play, differences)).collect();
         println!("{:#}", if one { document.into_iter().next().unwrap_or_default() } else { json!(document) });
     } else if !one {
-        let rows: Vec<(Play, bool)> = all.iter().map(|(_, play, differences)| (play.clone(), good(play, differences))).collect();
+        let row = |(case, play, differences): &(Case, Play, Vec<String>)| {
+            (Play { name: case.full_name(), ..play.clone() }, good(play, differences))
+        };
+        let rows: Vec<(Play, bool)> = all.iter().map(row).collect();
         println!("{}\n", show::table(&rows));
     }
     let bad: Vec<String> =
