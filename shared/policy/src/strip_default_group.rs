@@ -119,31 +119,28 @@ impl Policy {
             return Plan { remarks: remark.into_iter().collect(), ..plan };
         }
         let (exempt, surplus) = self.partition(group, now);
-        if surplus.is_empty() {
-            let until = exempt.iter().map(|exempt| exempt.until).min().unwrap_or(now);
+        let own = match self.settings.exemptions {
+            true => Exemption::read(&group.tags, Guardrail::StripDefaultGroup, now),
+            false => Exemption::None,
+        };
+        let mut remarks: Vec<String> = match &own {
+            Exemption::Valid { until, reason } => vec![format!("{} is exempt until {until}: {reason}", group.id)],
+            Exemption::Invalid { why } => vec![format!("the exemption tag of {} does not count: {why}", group.id)],
+            Exemption::None => Vec::new(),
+        };
+        let of_group = if let Exemption::Valid { until, .. } = own { Some(until) } else { None };
+        let of_rules = exempt.iter().map(|exempt| exempt.until).min().filter(|_| surplus.is_empty());
+        // The group is left alone for as long as either lasts.
+        if let Some(until) = of_group.max(of_rules) {
+            remarks.extend(exempt.iter().map(Exempted::remark));
             let all: Vec<&Rule> = group.rules.iter().collect();
             let plan = settled(Verdict::Exempt { until }, format!("{}, exempt until {until}", reason(group, &all)));
-            return Plan {
-                remarks: exempt.iter().map(Exempted::remark).collect(),
-                exposure: exposure(&all),
-                sketch: sketch(group, &[]),
-                ..plan
-            };
+            return Plan { remarks, exposure: exposure(&all), sketch: sketch(group, &[]), ..plan };
         }
 
         let reason = reason(group, &surplus);
         let exposure = exposure(&surplus);
-        let mut remarks = Vec::new();
         if self.settings.exemptions {
-            match Exemption::read(&group.tags, Guardrail::StripDefaultGroup, now) {
-                Exemption::Valid { until, reason: why } => {
-                    remarks.push(format!("{} is exempt until {until}: {why}", group.id));
-                    let plan = settled(Verdict::Exempt { until }, format!("{reason}, exempt until {until}"));
-                    return Plan { remarks, exposure, sketch: sketch(group, &[]), ..plan };
-                }
-                Exemption::Invalid { why } => remarks.push(format!("the exemption tag of {} does not count: {why}", group.id)),
-                Exemption::None => {}
-            }
             for rule in &surplus {
                 if let Exemption::Invalid { why } = Exemption::read(&rule.tags, Guardrail::StripDefaultGroup, now) {
                     remarks.push(format!("the exemption tag of {rule} does not count: {why}"));
