@@ -75,6 +75,17 @@ fn what_is_neither_a_case_nor_a_file_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn a_name_that_several_guardrails_have_asks_which() {
+    let output = replay_tool(&["sweep"], &[]);
+    assert!(!output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.starts_with("error: `sweep` is the name of several cases; say which: `revoke-admin-ingress/sweep`, "), "{told}");
+    assert!(told.contains("`strip-default-group/sweep`"), "{told}");
+    let output = replay_tool(&["--list"], &[]);
+    assert!(text(&output.stdout).lines().any(|line| line == "strip-default-group/sweep"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn live_runs_dry_in_the_callers_account_and_publishes_nothing() {
     let (output, calls, before, after) = block_on(async {
         let scene = Scene::of("console-opens-ssh").await;
