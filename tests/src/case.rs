@@ -72,6 +72,9 @@ pub struct World {
     /// Security groups.
     #[serde(default)]
     pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Network interfaces.
+    #[serde(default)]
+    pub interfaces: BTreeMap<String, NetworkInterface>,
     /// So many more groups, open to the world on port 443 only.
     #[serde(default)]
     pub bystanders: usize,
@@ -181,6 +184,18 @@ pub struct IpSet {
     pub description: String,
 }
 
+/// A network interface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NetworkInterface {
+    /// Its VPC.
+    pub vpc: String,
+    /// The block of its subnet, which is made with the first interface in it.
+    pub subnet: String,
+    /// The security groups that it uses.
+    pub groups: Vec<String>,
+}
+
 /// A managed prefix list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -203,6 +218,9 @@ pub struct SecurityGroup {
     pub name: String,
     /// Its VPC; the default one where there is none.
     pub vpc: Option<String>,
+    /// Whether it is the VPC's own default group: it is there already, and gets these rules in place of those that it comes with.
+    #[serde(default)]
+    pub default: bool,
     /// Its tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -283,15 +301,29 @@ impl Case {
         Ok(cases)
     }
 
-    /// The case of this name, of this folder, or of this event file. An event file with no world beside it comes into an empty one.
+    /// The case of this name, or of `<guardrail>/<name>` where several guardrails have one of that name; of this folder, or of this event
+    /// file. An event file with no world beside it comes into an empty one.
     ///
     /// # Errors
-    /// When there is none, or it can't be read.
+    /// When there is none, or several, or it can't be read.
     pub fn find(wanted: &str) -> anyhow::Result<Self> {
-        let named = || Guardrail::ALL.into_iter().map(|guardrail| (guardrail, root().join("events").join(guardrail.id()).join(wanted)));
-        let is_name = !wanted.is_empty() && wanted.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if is_name && let Some((guardrail, folder)) = named().find(|(_, folder)| folder.join("event.json").is_file()) {
-            return Self::of_folder(&folder, guardrail);
+        let is_name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let (of, name) = match wanted.split_once('/') {
+            Some((guardrail, name)) => (Some(guardrail), name),
+            None => (None, wanted),
+        };
+        if is_name(name) {
+            let folders = Guardrail::ALL.into_iter().filter(|guardrail| of.is_none_or(|of| of == guardrail.id()));
+            let folders = folders.map(|guardrail| (guardrail, root().join("events").join(guardrail.id()).join(name)));
+            let there: Vec<(Guardrail, PathBuf)> = folders.filter(|(_, folder)| folder.join("event.json").is_file()).collect();
+            match there.as_slice() {
+                [] => {}
+                [(guardrail, folder)] => return Self::of_folder(folder, *guardrail),
+                several => {
+                    let names: Vec<String> = several.iter().map(|(guardrail, _)| format!("`{guardrail}/{name}`")).collect();
+                    bail!("`{wanted}` is the name of several cases; say which: {}", names.join(", "));
+                }
+            }
         }
         let path = Path::new(wanted);
         if path.is_dir() && path.join("event.json").is_file() {
@@ -306,6 +338,15 @@ impl Case {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let event = fs::read_to_string(path).with_context(|| format!("can't read `{wanted}`"))?;
         Ok(Self { name, guardrail: guardrail_of(path), folder: None, event, world: World::default(), expected: None })
+    }
+
+    /// `<guardrail>/<name>` of a case in `events/`, which no other case has; of another event, its name.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        match self.folder {
+            Some(_) => format!("{}/{}", self.guardrail, self.name),
+            None => self.name.clone(),
+        }
     }
 
     fn of_folder(folder: &Path, guardrail: Guardrail) -> anyhow::Result<Self> {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo run --", max_term_width = 100)]
 struct Arguments {
-    /// A case of `events/`, or the path of an event file: played in dry run
+    /// A case of `events/` (`<guardrail>/<case>` where two share a name), or the path of an event file: played in dry run
     case: Option<String>,
     /// Play that one in enforcement too
     #[arg(long, requires = "case", conflicts_with = "live")]
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 /// Whether everything came out as it must.
 async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.list {
-        Case::all()?.iter().for_each(|case| println!("{}", case.name));
+        Case::all()?.iter().for_each(|case| println!("{}", case.full_name()));
         return Ok(true);
     }
     let cases = match &arguments.case {
@@ -121,7 +121,7 @@ async fn run_locally(cases: Vec<Case>, arguments: &Arguments, progress: &Progres
     let mut shown = 0;
     while let Some(finished) = running.join_next().await {
         let (number, case, played) = finished?;
-        let played = played.map_err(|error| error.context(format!("the case {} can't be played", case.name)))?;
+        let played = played.map_err(|error| error.context(format!("the case {} can't be played", case.full_name())))?;
         if arguments.bless {
             expected::bless(&case, &played)?;
         }
@@ -150,18 +150,21 @@ async fn run_locally(cases: Vec<Case>, arguments: &Arguments, progress: &Progres
         let document: Vec<Value> = all.iter().map(|(case, play, differences)| document(case, play, differences)).collect();
         println!("{:#}", if one { document.into_iter().next().unwrap_or_default() } else { json!(document) });
     } else if !one {
-        let rows: Vec<(Play, bool)> = all.iter().map(|(_, play, differences)| (play.clone(), good(play, differences))).collect();
+        let row = |(case, play, differences): &(Case, Play, Vec<String>)| {
+            (Play { name: case.full_name(), ..play.clone() }, good(play, differences))
+        };
+        let rows: Vec<(Play, bool)> = all.iter().map(row).collect();
         println!("{}\n", show::table(&rows));
     }
-    let bad: Vec<&str> =
-        all.iter().filter(|(_, play, differences)| !good(play, differences)).map(|(case, _, _)| case.name.as_str()).collect();
+    let bad: Vec<String> =
+        all.iter().filter(|(_, play, differences)| !good(play, differences)).map(|(case, _, _)| case.full_name()).collect();
     if !arguments.json {
         println!("{}", verdict(total, &bad, enforce, begun.elapsed().as_secs_f32()));
     }
     Ok(bad.is_empty())
 }
 
-fn verdict(total: usize, bad: &[&str], enforced: bool, seconds: f32) -> String {
+fn verdict(total: usize, bad: &[String], enforced: bool, seconds: f32) -> String {
     let what = match (total, enforced) {
         (1, false) => "The case was played in dry run".to_owned(),
         (1, true) => "The case was played in dry run and in enforcement, each twice".to_owned(),

@@ -8,6 +8,7 @@ use console::{Style, style};
 use indicatif::{ProgressBar, ProgressStyle};
 use palisade_policy::change::Change;
 use palisade_policy::flow_log::FlowLog;
+use palisade_policy::guardrail::Guardrail;
 use serde_json::Value;
 
 use crate::lambda::Answer;
@@ -151,6 +152,9 @@ fn woken_by(act: &Act) -> Option<String> {
     let text = |name: &str| cause.get(name).and_then(Value::as_str);
     let mut line = match text("door")? {
         "cloudtrail" => text("detail").unwrap_or("an API call").to_owned(),
+        "config-compliance" => format!("the AWS Config rule {}", text("detail").unwrap_or("without a name")),
+        "guardduty" => format!("the GuardDuty finding {}", text("detail").unwrap_or("without a type")),
+        "alarm" => format!("the alarm {}", text("detail").unwrap_or("without a name")),
         "schedule" => "its schedule".to_owned(),
         _ => "a direct call".to_owned(),
     };
@@ -194,7 +198,9 @@ fn results(
         }
         // What a dry run would do is not to be read back.
         let after = after.filter(|_| outcome != "would-change").and_then(|after| after.get(resource));
-        lines.extend(rules(result, before.get(resource), after, detail));
+        // What goes out is only one guardrail's business.
+        let egress = response.get("guardrail").and_then(Value::as_str) == Some(Guardrail::StripDefaultGroup.id());
+        lines.extend(rules(result, before.get(resource), after, egress, detail));
     }
     if all.len() > shown {
         lines.push(format!("  … and {} more", all.len() - shown));
@@ -203,14 +209,15 @@ fn results(
 }
 
 /// The rules that go, those that come, and those that stay: as read back where AWS was changed, else as planned.
-fn rules(result: &Value, before: Option<&Vec<String>>, after: Option<&Vec<String>>, detail: Detail) -> Vec<String> {
+fn rules(result: &Value, before: Option<&Vec<String>>, after: Option<&Vec<String>>, egress: bool, detail: Detail) -> Vec<String> {
     let changes: Vec<Change> = result.get("changes").and_then(|changes| serde_json::from_value(changes.clone()).ok()).unwrap_or_default();
-    let was: Vec<&String> = before.into_iter().flatten().filter(|line| !line.starts_with("egress ")).collect();
+    let shown = |line: &String| egress || !line.starts_with("egress ");
+    let was: Vec<&String> = before.into_iter().flatten().filter(|line| shown(line)).collect();
     let (gone, new): (Vec<String>, Vec<String>) = match after {
         Some(after) => {
             let (had, has): (BTreeSet<&String>, BTreeSet<&String>) = (was.iter().copied().collect(), after.iter().collect());
             let gone = was.iter().filter(|line| !has.contains(**line)).map(|line| (*line).clone()).collect();
-            let new = after.iter().filter(|line| !had.contains(line) && !line.starts_with("egress ")).cloned().collect();
+            let new = after.iter().filter(|line| !had.contains(line) && shown(line)).cloned().collect();
             (gone, new)
         }
         None => {

@@ -144,6 +144,7 @@ fn set_of(action: &str) -> Option<&'static str> {
     match action {
         "DescribeSecurityGroups" => Some("securityGroupInfo"),
         "DescribeSecurityGroupRules" => Some("securityGroupRuleSet"),
+        "DescribeNetworkInterfaces" => Some("networkInterfaceSet"),
         "DescribeManagedPrefixLists" => Some("prefixListSet"),
         "GetManagedPrefixListEntries" => Some("entrySet"),
         "DescribeNetworkAcls" => Some("networkAclSet"),

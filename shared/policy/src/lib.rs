@@ -23,5 +23,6 @@ pub mod plan;
 pub mod response;
 pub mod revoke_admin_ingress;
 pub mod security_group;
+pub mod strip_default_group;
 pub mod traffic;
 pub mod trigger;

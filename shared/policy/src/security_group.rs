@@ -86,6 +86,15 @@ impl Rule {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.direction {
+            Direction::Ingress => write!(f, "{} from {}", self.traffic, self.source),
+            Direction::Egress => write!(f, "egress {} to {}", self.traffic, self.source),
+        }
+    }
+}
+
 /// A managed prefix list that a rule of the group names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixList {

@@ -20,6 +20,7 @@ pub use crate::aws::Clients;
 pub use crate::deadline::Deadline;
 pub use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 pub use crate::init::serve;
+pub use crate::observe::default_group::DefaultGroups;
 pub use crate::observe::denial::{Denials, Places, Searching, StandingDenials};
 pub use crate::observe::flow_log::FlowLogs;
 pub use crate::observe::search::Thresholds;

@@ -4,7 +4,7 @@
 //! delivered like others, with an `errorCode`.
 
 use palisade_policy::guardrail::Guardrail;
-use palisade_policy::id::{Excerpt, PrefixListId, SecurityGroupId};
+use palisade_policy::id::{Excerpt, PrefixListId, SecurityGroupId, VpcId};
 use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
 use serde_json::Value;
 
@@ -78,8 +78,27 @@ fn opened(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, Trig
 }
 
 /// What may have given a default group rules: a new VPC comes with a full one.
-fn filled(_event_name: &str, _detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
-    Ok(None)
+fn filled(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
+    match event_name {
+        "CreateVpc" => match created_vpc(event_name, detail)? {
+            Some(id) => Ok(Some(Targets::Vpcs(vec![id]))),
+            None => Err(detail.at(&["responseElements", "vpc", "vpcId"]).wrong("is missing")),
+        },
+        // No capture of this event is public, so which dialect it is in is not known; but there is one default VPC only.
+        "CreateDefaultVpc" => Ok(Some(created_vpc(event_name, detail)?.map_or(Targets::DefaultVpc, |id| Targets::Vpcs(vec![id])))),
+        "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => authorised(detail).map(Some),
+        "ModifySecurityGroupRules" => modified(event_name, detail).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The VPC of the response, in the older dialect or in the newer.
+fn created_vpc(event_name: &str, detail: &Member<'_>) -> Result<Option<VpcId>, TriggerError> {
+    let response = detail.get("responseElements");
+    match response.at(&["vpc", "vpcId"]).id()? {
+        Some(id) => Ok(Some(id)),
+        None => response.at(&[&format!("{event_name}Response"), "vpc", "vpcId"]).id(),
+    }
 }
 
 /// What may have left a VPC without a flow log. `DeleteFlowLogs` names flow logs that are gone by now and no VPC, so it may be any.

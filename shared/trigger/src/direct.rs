@@ -68,7 +68,11 @@ fn targets(payload: &Value, members: &[&str]) -> Result<Targets, TriggerError> {
                 members.iter().filter(|name| **name != "dryRun" && **name != "aclIds").map(|name| format!("`{name}`")).collect();
             let (first, rest) =
                 asked.split_first().map_or((String::new(), &[][..]), |(first, rest)| (first.trim_matches('`').to_owned(), rest));
-            let others = if rest.is_empty() { String::new() } else { format!(", and so is {}", rest.join(" and ")) };
+            let others = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(", and so {} {}", if rest.len() == 1 { "is" } else { "are" }, rest.join(" and "))
+            };
             Err(wrong(&first, format!("is missing{others}: nothing to look at")))
         }
         ["securityGroupIds"] => ids("securityGroupIds", value("securityGroupIds")).map(Targets::SecurityGroups),

@@ -1,6 +1,7 @@
 //! The world of a case: made in the local AWS before, read back after. One file is one kind of resource.
 
 mod flow_log;
+mod interface;
 mod ip_set;
 mod network_acl;
 mod security_group;
@@ -146,6 +147,7 @@ impl Made {
                 made.rule(id, rule).await.with_context(|| format!("the rule {} can't be made", rule.id))?;
             }
         }
+        made.interfaces(world).await?;
         for number in 0..world.bystanders {
             made.bystander(number).await?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::{Context, bail};
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroupRule, UserIdGroupPair};
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroupRule, Tag, UserIdGroupPair};
 use palisade_policy::cidr::Cidr;
 use palisade_policy::security_group::{Direction, GroupReference, Rule, SecurityGroup, Source};
 use palisade_policy::traffic::Traffic;
@@ -16,6 +16,11 @@ impl Made {
     /// In the order of their literal ids, which makes their real ids come in that order too.
     pub(super) async fn groups(&mut self, world: &World) -> anyhow::Result<()> {
         for (id, group) in &world.security_groups {
+            if group.default {
+                let real = self.default_group(group).await.with_context(|| format!("{id} can't be made"))?;
+                self.real.insert(id.clone(), real);
+                continue;
+            }
             let mut call = self.ec2.create_security_group().group_name(&group.name).description("made by the replay tool");
             if let Some(vpc) = &group.vpc {
                 call = call.vpc_id(self.real.get(vpc).with_context(|| format!("no VPC {vpc} in the world"))?);
@@ -24,6 +29,32 @@ impl Made {
             self.real.insert(id.clone(), made.group_id.context("a group without an id")?);
         }
         Ok(())
+    }
+
+    /// The VPC's own default group, without the rules that it comes with: the local AWS gives it fewer than AWS does.
+    async fn default_group(&self, group: &case::SecurityGroup) -> anyhow::Result<String> {
+        let vpc = match &group.vpc {
+            Some(vpc) => self.real.get(vpc).with_context(|| format!("no VPC {vpc} in the world"))?.clone(),
+            None => self.default_vpc().await?.context("no default VPC")?,
+        };
+        let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+        let call = self.ec2.describe_security_groups().filters(filter("vpc-id", &vpc)).filters(filter("group-name", &group.name));
+        let there = call.send().await?.security_groups.unwrap_or_default();
+        let id = there.into_iter().find_map(|group| group.group_id).with_context(|| format!("no group `{}` in {vpc}", group.name))?;
+        let call = self.ec2.describe_security_group_rules().filters(filter("group-id", &id));
+        for rule in call.send().await?.security_group_rules.unwrap_or_default() {
+            let rule_id = rule.security_group_rule_id.context("a rule without an id")?;
+            if rule.is_egress == Some(true) {
+                self.ec2.revoke_security_group_egress().group_id(&id).security_group_rule_ids(rule_id).send().await?;
+            } else {
+                self.ec2.revoke_security_group_ingress().group_id(&id).security_group_rule_ids(rule_id).send().await?;
+            }
+        }
+        if !group.tags.is_empty() {
+            let tags = group.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+            self.ec2.create_tags().resources(&id).set_tags(Some(tags)).send().await?;
+        }
+        Ok(id)
     }
 
     pub(super) async fn rule(&mut self, group: &str, rule: &case::Rule) -> anyhow::Result<()> {
@@ -124,10 +155,7 @@ pub(super) fn lines(group: &SecurityGroup) -> Vec<String> {
 /// A rule as a line.
 #[must_use]
 pub fn line(rule: &Rule) -> String {
-    let mut line = match rule.direction {
-        Direction::Ingress => format!("{} from {}", rule.traffic, rule.source),
-        Direction::Egress => format!("egress {} to {}", rule.traffic, rule.source),
-    };
+    let mut line = rule.to_string();
     if let Some(description) = &rule.description {
         let _ = write!(line, " \"{description}\"");
     }

@@ -9,12 +9,16 @@ use crate::case::World;
 
 impl Made {
     /// In the order of their literal ids, which makes their real ids come in that order too.
+    pub(super) async fn default_vpc(&self) -> anyhow::Result<Option<String>> {
+        let filter = Filter::builder().name("is-default").values("true").build();
+        let vpcs = self.ec2.describe_vpcs().filters(filter).send().await?.vpcs.unwrap_or_default();
+        Ok(vpcs.into_iter().find_map(|vpc| vpc.vpc_id))
+    }
+
     pub(super) async fn vpcs(&mut self, world: &World) -> anyhow::Result<()> {
         for (id, vpc) in &world.vpcs {
             let real = if vpc.default {
-                let filter = Filter::builder().name("is-default").values("true").build();
-                let vpcs = self.ec2.describe_vpcs().filters(filter).send().await?.vpcs.unwrap_or_default();
-                vpcs.into_iter().find_map(|vpc| vpc.vpc_id).context("the local AWS has no default VPC")?
+                self.default_vpc().await?.context("the local AWS has no default VPC")?
             } else {
                 let cidr = vpc.cidr.as_ref().with_context(|| format!("the VPC {id} has no `cidr`"))?;
                 let made = self.ec2.create_vpc().cidr_block(cidr).send().await?;

@@ -184,7 +184,7 @@ fn reads_that_stay_old_are_a_failure_that_is_told() {
 #[test]
 fn one_targets_failure_does_not_stop_the_others() {
     block_on(async {
-        let scene = Scene::of("sweep-by-direct-call").await;
+        let scene = Scene::of("revoke-admin-ingress/sweep-by-direct-call").await;
         let mut function =
             scene.function(Mode::Enforce, vec![refuse("RevokeSecurityGroupIngress", 1..=1, 403, "UnauthorizedOperation")]).await;
         let act = function.deliver().await;
@@ -231,7 +231,7 @@ fn a_duplicate_that_old_reads_do_not_show_yet_is_no_failure() {
 #[test]
 fn a_sweep_that_cannot_list_the_groups_is_told_of() {
     block_on(async {
-        let scene = Scene::with("sweep-by-direct-call", &[ONE_ATTEMPT]).await;
+        let scene = Scene::with("revoke-admin-ingress/sweep-by-direct-call", &[ONE_ATTEMPT]).await;
         let mut function =
             scene.function(Mode::Enforce, vec![refuse("DescribeSecurityGroups", 1..=99, 403, "UnauthorizedOperation")]).await;
         let act = function.deliver().await;
@@ -244,7 +244,7 @@ fn a_sweep_that_cannot_list_the_groups_is_told_of() {
 #[test]
 fn what_lambda_leaves_no_time_for_is_told_and_the_rest_is_done() {
     block_on(async {
-        let scene = Scene::of("sweep-by-direct-call").await;
+        let scene = Scene::of("revoke-admin-ingress/sweep-by-direct-call").await;
         let mut function = scene.function(Mode::Enforce, vec![]).await;
         function.lambda.set_timeout(std::time::Duration::from_secs(20));
         let act = function.deliver().await;

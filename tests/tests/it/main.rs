@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 mod cases;
+mod default_groups;
 mod faults;
 mod flow_logs;
 mod notices;

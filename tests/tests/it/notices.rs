@@ -68,7 +68,12 @@ fn when_the_queue_fails_too_the_notice_is_in_the_functions_error() {
 #[test]
 fn no_event_and_no_tag_is_logged_whole() {
     block_on(async {
-        for case in ["descriptions-and-tags-survive", "exempt-group", "console-default-test-event", "failed-call"] {
+        for case in [
+            "descriptions-and-tags-survive",
+            "revoke-admin-ingress/exempt-group",
+            "console-default-test-event",
+            "revoke-admin-ingress/failed-call",
+        ] {
             let scene = Scene::of(case).await;
             let mut function = scene.function(Mode::Enforce, vec![]).await;
             let _ = function.deliver().await;

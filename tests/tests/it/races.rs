@@ -157,7 +157,7 @@ fn a_rule_that_its_owner_edits_just_before_it_is_revoked_comes_back_as_edited() 
 #[test]
 fn a_group_whose_turn_comes_late_is_read_again_first() {
     block_on(async {
-        let scene = Scene::of("sweep-by-direct-call").await;
+        let scene = Scene::of("revoke-admin-ingress/sweep-by-direct-call").await;
         let gate = Arc::new(Gate::default());
         let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         // The owner of the group that is less exposed, and so comes second, narrows its rule while the first is being closed.

@@ -11,6 +11,10 @@ const TOPIC: (&str, &str) = ("PALISADE_TOPIC_ARN", "arn:aws:sns:eu-west-1:111122
 
 /// Starts the function with these variables, and gives the error that it reports to Lambda, if it does not start.
 fn init_error(variables: &[(&str, &str)]) -> Option<InitError> {
+    init_error_of(Guardrail::RevokeAdminIngress, variables)
+}
+
+fn init_error_of(guardrail: Guardrail, variables: &[(&str, &str)]) -> Option<InitError> {
     aws();
     block_on(async {
         let mut environment = vec![("AWS_REGION".to_owned(), "eu-west-1".to_owned()), (TOPIC.0.to_owned(), TOPIC.1.to_owned())];
@@ -20,7 +24,7 @@ fn init_error(variables: &[(&str, &str)]) -> Option<InitError> {
                 environment.push(((*name).to_owned(), (*value).to_owned()));
             }
         }
-        let binary = binaries::of(Guardrail::RevokeAdminIngress).unwrap();
+        let binary = binaries::of(guardrail).unwrap();
         let mut lambda = Lambda::start(&binary, ARN, &environment).await.unwrap();
         // An event that needs no AWS.
         lambda.invoke(r#"{"key1": "value1"}"#).await.err().map(|error| error.downcast::<InitError>().unwrap())
@@ -85,6 +89,26 @@ fn settings_that_make_sense_start_the_function() {
         ],
     ];
     for settings in table {
+        assert_eq!(init_error(settings), None, "{settings:?}");
+    }
+}
+
+#[test]
+fn strip_default_group_knows_what_to_do_with_a_group_in_use() {
+    let init_error = |settings: &[(&str, &str)]| init_error_of(Guardrail::StripDefaultGroup, settings);
+    for (variable, value, problem) in [
+        ("PALISADE_IN_USE", "", "`` is not `refuse` or `strip`"),
+        ("PALISADE_IN_USE", "Strip", "`Strip` is not `refuse` or `strip`"),
+        ("PALISADE_IN_USE", "strip ", "`strip ` is not"),
+        ("PALISADE_IN_USE", "true", "`true` is not"),
+        ("PALISADE_EXEMPTIONS", "on", "`on` is not `tags` or `off`"),
+        ("PALISADE_INUSE", "strip", "is not a setting of this function"),
+        ("PALISADE_ADMIN_PORTS", "22", "is not a setting of this function"),
+    ] {
+        let error = init_error(&[(variable, value)]).unwrap_or_else(|| panic!("it started with {variable}=`{value}`"));
+        assert!(error.message.contains(&format!("`{variable}`")) && error.message.contains(problem), "{}", error.message);
+    }
+    for settings in [&[][..], &[("PALISADE_IN_USE", "refuse")], &[("PALISADE_IN_USE", "strip"), ("PALISADE_EXEMPTIONS", "off")]] {
         assert_eq!(init_error(settings), None, "{settings:?}");
     }
 }

@@ -43,7 +43,7 @@ fn one_case_is_played_in_dry_run_unless_told_otherwise() {
 #[test]
 fn json_is_one_document() {
     aws();
-    let output = replay_tool(&["sweep", "--enforce", "--json"], &[]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep", "--enforce", "--json"], &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["case"], "sweep");
@@ -72,6 +72,17 @@ fn what_is_neither_a_case_nor_a_file_is_an_error_that_says_what_to_do() {
         text(&output.stderr),
         "error: `no-such-case` is neither a case in `events/` nor an event file; `cargo run -- --list` names the cases\n"
     );
+}
+
+#[test]
+fn a_name_that_several_guardrails_have_asks_which() {
+    let output = replay_tool(&["sweep"], &[]);
+    assert!(!output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.starts_with("error: `sweep` is the name of several cases; say which: `revoke-admin-ingress/sweep`, "), "{told}");
+    assert!(told.contains("`strip-default-group/sweep`"), "{told}");
+    let output = replay_tool(&["--list"], &[]);
+    assert!(text(&output.stdout).lines().any(|line| line == "strip-default-group/sweep"), "{}", text(&output.stdout));
 }
 
 #[test]
@@ -114,16 +125,16 @@ fn live_without_a_region_or_credentials_says_what_to_set() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path().to_str().unwrap();
     aws();
-    let output = replay_tool(&["sweep-by-direct-call", "--live"], &[("HOME", home)]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live"], &[("HOME", home)]);
     assert!(text(&output.stderr).contains("set AWS_REGION"), "{}", text(&output.stderr));
-    let output = replay_tool(&["sweep-by-direct-call", "--live"], &[("HOME", home), ("AWS_REGION", "eu-west-1")]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live"], &[("HOME", home), ("AWS_REGION", "eu-west-1")]);
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("set AWS_PROFILE"), "{}", text(&output.stderr));
 }
 
 #[test]
 fn live_enforcement_does_not_exist() {
-    let output = replay_tool(&["sweep-by-direct-call", "--live", "--enforce"], &[]);
+    let output = replay_tool(&["revoke-admin-ingress/sweep-by-direct-call", "--live", "--enforce"], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(Mode::default(), Mode::DryRun);
 }

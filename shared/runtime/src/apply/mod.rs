@@ -103,10 +103,14 @@ where
             state = now;
             plan = (self.policy)(&state, Timestamp::now(), refusals);
             let ours = tried.changes.iter().any(|change| change.is_made(&state));
-            if plan.verdict != Verdict::Change {
+            match plan.verdict {
+                Verdict::Change => {}
+                // The rest may not be done any more: somebody must know how far it got.
+                Verdict::Refused if ours && landed => return self.failed(tried, &state, &plan.reason).await,
+                Verdict::Refused => return result(self.resource, plan),
                 // What was to be done is there: by a call of ours whose answer was lost, or by somebody as quick as we.
-                let ours = ours && (landed || plan.verdict != Verdict::Refused);
-                return if ours { self.changed(tried, plan, &state) } else { result(self.resource, plan) };
+                _ if ours => return self.changed(tried, plan, &state),
+                _ => return result(self.resource, plan),
             }
             if !ours {
                 tried.told = plan.clone();
@@ -151,6 +155,10 @@ where
                 "somebody else took the rule away meanwhile, perhaps another run of this function; {} before that was noticed, and stays",
                 orphans.join(", ")
             ));
+        }
+        let now = (self.policy)(state, Timestamp::now(), 0);
+        if now.verdict == Verdict::Compliant {
+            result.remarks.extend(now.remarks);
         }
         result.undo = undo(&made);
         result.changes = made;
@@ -216,8 +224,8 @@ pub(crate) fn gone(resource: &str, told: Plan) -> TargetResult {
 /// What the change did, in a few words.
 fn label(change: &Change) -> String {
     match change {
-        Change::AuthorizeRule(change) => format!("{} from {} authorised", change.rule.traffic, change.rule.source),
-        Change::RevokeRule(change) => format!("{} from {} revoked", change.rule.traffic, change.rule.source),
+        Change::AuthorizeRule(change) => format!("{} authorised", change.rule),
+        Change::RevokeRule(change) => format!("{} revoked", change.rule),
         Change::CreateFlowLog(change) => format!("a flow log of {} created", change.vpc_id),
         Change::DeleteFlowLog(change) => format!("a flow log of {} deleted", change.vpc_id),
         Change::PutAclEntry(change) => format!("entry {} of {} put", change.rule_number, change.acl_id),

@@ -59,16 +59,14 @@ async fn put_back(
     if edited.is_empty() {
         return Ok(());
     }
+    let operation = planned.first().map_or("RevokeSecurityGroupIngress", |planned| revocation(planned.rule.direction));
     for rule in &edited {
         authorise(ec2, &group.id, &[rule], false).await.map_err(|error| {
-            let lost = format!(
-                "{} from {} was edited just before it was revoked, and can't be put back: {error}",
-                rule.rule.traffic, rule.rule.source
-            );
-            Interrupted::Failed(AwsError::unreadable("RevokeSecurityGroupIngress", lost))
+            let lost = format!("{} was edited just before it was revoked, and can't be put back: {error}", rule.rule);
+            Interrupted::Failed(AwsError::unreadable(operation, lost))
         })?;
     }
-    let error = AwsError::unreadable("RevokeSecurityGroupIngress", "a rule was edited after it was read; it was put back as it was");
+    let error = AwsError::unreadable(operation, "a rule was edited after it was read; it was put back as it was");
     Err(Interrupted::Moved { error, made: Vec::new() })
 }
 
@@ -169,6 +167,13 @@ async fn authorise(ec2: &Client, group: &SecurityGroupId, rules: &[&RuleChange],
     }
 }
 
+fn revocation(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "RevokeSecurityGroupIngress",
+        Direction::Egress => "RevokeSecurityGroupEgress",
+    }
+}
+
 async fn revoke(
     ec2: &Client,
     group: &SecurityGroup,
@@ -176,10 +181,7 @@ async fn revoke(
     dry_run: bool,
 ) -> Result<Vec<RevokedSecurityGroupRule>, AwsError> {
     let Some(first) = rules.first() else { return Ok(Vec::new()) };
-    let operation = match first.rule.direction {
-        Direction::Ingress => "RevokeSecurityGroupIngress",
-        Direction::Egress => "RevokeSecurityGroupEgress",
-    };
+    let operation = revocation(first.rule.direction);
     // By id only: by properties, a group of a default VPC silently ignores what it does not know. The id is the one that the rule has
     // now; a change's own is a hint, for a rule that was made again has another.
     let mut ids = Vec::new();
@@ -188,7 +190,7 @@ async fn revoke(
         match there.or(rule.rule.id.as_ref()) {
             Some(id) => ids.push(id.to_string()),
             None => {
-                return Err(AwsError::unreadable(operation, format!("the rule {} from {} has no id", rule.rule.traffic, rule.rule.source)));
+                return Err(AwsError::unreadable(operation, format!("the rule {} has no id", rule.rule)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Reading AWS into the policy's own types: one file a resource.
 
+pub(crate) mod default_group;
 pub(crate) mod denial;
 pub(crate) mod flow_log;
 mod friend;

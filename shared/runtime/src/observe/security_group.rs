@@ -26,17 +26,28 @@ const RULES: &str = "DescribeSecurityGroupRules";
 #[derive(Debug, Clone)]
 pub struct SecurityGroups {
     ec2: Client,
+    /// Whether the prefix lists that rules name are read too.
+    lists: bool,
 }
 
 impl SecurityGroups {
     /// A gateway with a client of its own.
     #[must_use]
     pub fn new(clients: &Clients) -> Self {
-        Self { ec2: clients.ec2() }
+        Self { ec2: clients.ec2(), lists: true }
+    }
+
+    /// For a guardrail to which a prefix list is a source like any other: it needs no permission to read one.
+    pub(crate) fn without_prefix_lists(clients: &Clients) -> Self {
+        Self { ec2: clients.ec2(), lists: false }
+    }
+
+    pub(crate) fn ec2(&self) -> &Client {
+        &self.ec2
     }
 
     /// These groups, each with what is there, a few at a time. Those that another account owns are left out unless they are `named`.
-    async fn read(&self, own: &AccountId, groups: Vec<Group>, named: bool, found: &mut impl FnMut(Found<SecurityGroup>)) {
+    pub(crate) async fn read(&self, own: &AccountId, groups: Vec<Group>, named: bool, found: &mut impl FnMut(Found<SecurityGroup>)) {
         let (mine, others): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|group| group.owner == *own);
         for Group { id, owner, .. } in others.into_iter().filter(|_| named) {
             found(Found { resource: id.to_string(), observed: Ok(Observed::Foreign(owner)) });
@@ -60,7 +71,13 @@ impl SecurityGroups {
         }
     }
 
-    async fn read_ids(&self, own: &AccountId, ids: &[SecurityGroupId], named: bool, found: &mut impl FnMut(Found<SecurityGroup>)) {
+    pub(crate) async fn read_ids(
+        &self,
+        own: &AccountId,
+        ids: &[SecurityGroupId],
+        named: bool,
+        found: &mut impl FnMut(Found<SecurityGroup>),
+    ) {
         for ids in ids.chunks(MOST_FILTER_VALUES) {
             // By filter, not by id: one id that is gone would fail the whole call.
             let filter = Filter::builder().name("group-id").set_values(Some(ids.iter().map(ToString::to_string).collect())).build();
@@ -81,7 +98,7 @@ impl SecurityGroups {
         }
     }
 
-    async fn groups(&self, filters: &[Filter]) -> Result<Vec<Group>, AwsError> {
+    pub(crate) async fn groups(&self, filters: &[Filter]) -> Result<Vec<Group>, AwsError> {
         let call = self.ec2.describe_security_groups().max_results(PAGE);
         let pages = call.set_filters((!filters.is_empty()).then(|| filters.to_vec())).into_paginator().send();
         let mut groups: Vec<Result<Group, IdError>> = Vec::new();
@@ -108,16 +125,16 @@ impl SecurityGroups {
     async fn lists_of(&self, rules: &BTreeMap<String, Vec<Ec2Rule>>) -> BTreeMap<PrefixListId, PrefixList> {
         let ingress = rules.values().flatten().filter(|rule| rule.is_egress == Some(false));
         let lists: BTreeSet<PrefixListId> = ingress.filter_map(|rule| rule.prefix_list_id.as_deref()?.parse().ok()).collect();
-        if lists.is_empty() { BTreeMap::new() } else { prefix_list::read(&self.ec2, &lists).await }
+        if lists.is_empty() || !self.lists { BTreeMap::new() } else { prefix_list::read(&self.ec2, &lists).await }
     }
 
-    async fn default_vpc(&self) -> Result<Option<String>, AwsError> {
+    pub(crate) async fn default_vpc(&self) -> Result<Option<String>, AwsError> {
         let filter = Filter::builder().name("is-default").values("true").build();
         let vpcs = self.ec2.describe_vpcs().filters(filter).send().await.map_err(|error| AwsError::new("DescribeVpcs", &error))?;
         Ok(vpcs.vpcs.unwrap_or_default().into_iter().find_map(|vpc| vpc.vpc_id))
     }
 
-    async fn named(&self, own: &AccountId, name: &str, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
+    pub(crate) async fn named(&self, own: &AccountId, name: &str, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
         let mut groups = Vec::new();
         if let Some(vpc) = self.default_vpc().await? {
             let filters = [
@@ -151,11 +168,11 @@ impl SecurityGroups {
 
 /// What a listing says of a group: of a Region's thousands, no more is kept.
 #[derive(Debug)]
-struct Group {
-    id: SecurityGroupId,
-    name: String,
+pub(crate) struct Group {
+    pub(crate) id: SecurityGroupId,
+    pub(crate) name: String,
     owner: AccountId,
-    vpc: Option<VpcId>,
+    pub(crate) vpc: Option<VpcId>,
     tags: Tags,
 }
 
