@@ -16,7 +16,7 @@ fn wait(action: &'static str, gate: &Arc<Gate>) -> Fault {
 /// Somebody makes an interface that uses the group, and gives its id.
 async fn begin_to_use(scene: &Scene, group: &str) -> String {
     let (ec2, vpc) = (scene.made.ec2(), scene.case.world.security_groups[group].vpc.as_deref().unwrap());
-    let block = scene.case.world.vpcs[vpc].cidr.replace(".0.0/16", ".200.0/24");
+    let block = scene.case.world.vpcs[vpc].cidr.as_deref().unwrap().replace(".0.0/16", ".200.0/24");
     let subnet = ec2.create_subnet().vpc_id(scene.made.real(vpc)).cidr_block(block).send().await.unwrap().subnet.unwrap();
     let call = ec2.create_network_interface().subnet_id(subnet.subnet_id.unwrap()).groups(scene.made.real(group));
     call.send().await.unwrap().network_interface.unwrap().network_interface_id.unwrap()
