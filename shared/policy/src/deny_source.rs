@@ -172,14 +172,19 @@ impl Policy {
         let until = denial::whole_seconds(now.saturating_add(self.settings.deny_for).unwrap_or(Timestamp::MAX));
         let (mut changes, mut remarks, mut refused, mut exempt) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for acl in &denying.acls {
-            match self.exemption(acl, *source, now) {
-                Exemption::Valid { until, reason } => {
-                    remarks.push(format!("{} is exempt until {until}: {reason}", acl.id));
-                    exempt.push(until);
-                    continue;
+            let exemptions = self.exemptions(acl, *source, now);
+            for exemption in &exemptions {
+                match exemption {
+                    Exemption::Valid { until, reason } => {
+                        remarks.push(format!("{} is exempt until {until}: {reason}", acl.id));
+                        exempt.push(*until);
+                    }
+                    Exemption::Invalid { why } => remarks.push(format!("the exemption tag of {} does not count: {why}", acl.id)),
+                    Exemption::None => {}
                 }
-                Exemption::Invalid { why } => remarks.push(format!("the exemption tag of {} does not count: {why}", acl.id)),
-                Exemption::None => {}
+            }
+            if exemptions.iter().any(|exemption| matches!(exemption, Exemption::Valid { .. })) {
+                continue;
             }
             match self.in_acl(denying, acl, Time { now, until }, refusals) {
                 Ok(draft) => {
@@ -232,19 +237,15 @@ impl Policy {
         Some(format!("{} belongs to {}", friend.block, friend.what))
     }
 
-    /// An ACL may be exempt whole, or for one source.
-    fn exemption(&self, acl: &NetworkAcl, source: Cidr, now: Timestamp) -> Exemption {
+    /// An ACL may be exempt whole, or for one source. One of the two that does not count says nothing about the other.
+    fn exemptions(&self, acl: &NetworkAcl, source: Cidr, now: Timestamp) -> Vec<Exemption> {
         if !self.settings.exemptions {
-            return Exemption::None;
+            return Vec::new();
         }
-        match Exemption::read(&acl.tags, Guardrail::DenySource, now) {
-            Exemption::None => {
-                let of_source = format!("{}:{source}", Guardrail::DenySource.exemption_key());
-                let alone = acl.tags.get(&of_source).map(|value| (Guardrail::DenySource.exemption_key(), value.clone()));
-                Exemption::read(&alone.into_iter().collect::<Tags>(), Guardrail::DenySource, now)
-            }
-            whole => whole,
-        }
+        let key = Guardrail::DenySource.exemption_key();
+        let alone = acl.tags.get(&format!("{key}:{source}")).map(|value| (key, value.clone()));
+        let of_source = alone.into_iter().collect::<Tags>();
+        [&acl.tags, &of_source].into_iter().map(|tags| Exemption::read(tags, Guardrail::DenySource, now)).collect()
     }
 
     fn in_acl(&self, denying: &Denying, acl: &NetworkAcl, time: Time, refusals: usize) -> Result<Draft, String> {
@@ -405,8 +406,9 @@ impl Policy {
             unusable.push("no IP set has ended yet, and none lasts long enough".to_owned());
             return Err(unusable.join("; "));
         };
-        let turn = if n > 1 { self.settings.deny_for * n / (n - 1) } else { self.settings.deny_for };
-        let end = denial::whole_seconds(now.saturating_add(turn).unwrap_or(Timestamp::MAX));
+        let turn = if n > 1 { self.settings.deny_for.checked_mul(n).map(|all| all / (n - 1)) } else { Some(self.settings.deny_for) };
+        let end = turn.and_then(|turn| now.saturating_add(turn).ok()).unwrap_or(Timestamp::MAX);
+        let end = denial::whole_seconds(end);
         Ok(Some(Change::UpdateIpSet(IpSetChange {
             arn: set.arn.clone(),
             add: if set.addresses.contains(&source) { Vec::new() } else { vec![source] },
