@@ -6,6 +6,7 @@
 
 mod cases;
 mod default_groups;
+mod denials;
 mod faults;
 mod flow_logs;
 mod notices;

@@ -158,7 +158,8 @@ where
         }
         let now = (self.policy)(state, Timestamp::now(), 0);
         if now.verdict == Verdict::Compliant {
-            result.remarks.extend(now.remarks);
+            let new: Vec<String> = now.remarks.into_iter().filter(|remark| !result.remarks.contains(remark)).collect();
+            result.remarks.extend(new);
         }
         result.undo = undo(&made);
         result.changes = made;
