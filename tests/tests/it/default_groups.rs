@@ -29,7 +29,7 @@ fn the_group(scene: &Scene) -> &str {
 #[test]
 fn what_goes_out_that_cannot_be_revoked_after_what_goes_in_is_told_as_half_done_and_the_next_run_finishes() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("strip-default-group/create-vpc").await;
         let group = scene.made.real(the_group(&scene)).to_owned();
         let denied = refuse("RevokeSecurityGroupEgress", 1..=1, 403, "UnauthorizedOperation");
         let mut function = scene.function(Mode::Enforce, vec![denied]).await;
@@ -116,7 +116,7 @@ fn a_group_that_begins_to_be_used_before_its_turn_is_left_alone() {
 #[test]
 fn an_interface_that_appears_while_it_is_stripped_is_told_of() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("strip-default-group/create-vpc").await;
         let gate = Arc::new(Gate::default());
         let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupEgress", &gate)]).await;
         let meanwhile = async {
@@ -136,7 +136,7 @@ fn an_interface_that_appears_while_it_is_stripped_is_told_of() {
 #[test]
 fn a_group_that_is_filled_and_used_while_it_is_stripped_is_told_as_half_done() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("strip-default-group/create-vpc").await;
         let (literal, gate) = (the_group(&scene), Arc::new(Gate::default()));
         let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupEgress", &gate)]).await;
         let meanwhile = async {
@@ -164,7 +164,7 @@ fn a_group_that_is_filled_and_used_while_it_is_stripped_is_told_as_half_done() {
 #[test]
 fn where_it_cannot_be_read_who_uses_the_group_nothing_is_done() {
     block_on(async {
-        let scene = Scene::with("create-vpc", &[("PALISADE_IN_USE", "strip")]).await;
+        let scene = Scene::with("strip-default-group/create-vpc", &[("PALISADE_IN_USE", "strip")]).await;
         let before = scene.rules().await;
         let denied = refuse("DescribeNetworkInterfaces", 1..=99, 403, "UnauthorizedOperation");
         let act = scene.function(Mode::Enforce, vec![denied]).await.deliver().await;
@@ -180,7 +180,7 @@ fn where_it_cannot_be_read_who_uses_the_group_nothing_is_done() {
 fn a_dry_run_asks_for_both_directions() {
     block_on(async {
         for (action, permitted) in [("RevokeSecurityGroupIngress", false), ("RevokeSecurityGroupEgress", false), ("DeleteVpc", true)] {
-            let scene = Scene::of("create-vpc").await;
+            let scene = Scene::of("strip-default-group/create-vpc").await;
             let mut function = scene.function(Mode::DryRun, vec![refuse(action, 1..=99, 403, "UnauthorizedOperation")]).await;
             let result = the_result(&function.deliver().await);
             assert_eq!((&result["outcome"], &result["permitted"]), (&json!("would-change"), &json!(permitted)), "{action}");

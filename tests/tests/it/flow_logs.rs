@@ -50,7 +50,7 @@ fn wait(gate: &Arc<Gate>) -> Fault {
 #[test]
 fn what_ec2_did_not_do_is_failed_and_told_although_the_answer_is_http_200() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let denied = unsuccessful(&scene, "CreateFlowLogs", "400", "Access Denied for LogDestination: a-bucket.");
         let mut function = scene.function(Mode::Enforce, vec![denied]).await;
         let act = function.deliver().await;
@@ -67,7 +67,8 @@ fn what_ec2_did_not_do_is_failed_and_told_although_the_answer_is_http_200() {
 #[test]
 fn a_bucket_that_is_missing_is_failed_and_told() {
     block_on(async {
-        let scene = Scene::with("s3-destination", &[("PALISADE_FLOW_LOG_DESTINATION", "arn:aws:s3:::nobodys-bucket")]).await;
+        let scene =
+            Scene::with("enable-flow-logs/s3-destination", &[("PALISADE_FLOW_LOG_DESTINATION", "arn:aws:s3:::nobodys-bucket")]).await;
         let act = scene.function(Mode::Enforce, vec![]).await.deliver().await;
         let result = the_result(&act);
         assert_eq!(result["outcome"], "failed", "{result}");
@@ -79,7 +80,7 @@ fn a_bucket_that_is_missing_is_failed_and_told() {
 #[test]
 fn a_flow_log_that_another_function_created_meanwhile_is_no_error() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let gate = Arc::new(Gate::default());
         let mut slow = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
         let mut quick = scene.function(Mode::Enforce, vec![]).await;
@@ -100,7 +101,7 @@ fn a_flow_log_that_another_function_created_meanwhile_is_no_error() {
 #[test]
 fn a_flow_log_that_exists_by_now_is_seen_also_where_ec2_says_so_in_a_200_answer() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let gate = Arc::new(Gate::default());
         // The first call is held back until there is one, and then answered as EC2 does: the item that failed is in the answer.
         let mut exists = unsuccessful(&scene, "CreateFlowLogs", "FlowLogAlreadyExists", "There is an existing Flow Log");
@@ -122,7 +123,7 @@ fn a_flow_log_that_exists_by_now_is_seen_also_where_ec2_says_so_in_a_200_answer(
 #[test]
 fn one_that_exists_by_now_and_does_not_deliver_is_refused_with_its_name_and_reason() {
     block_on(async {
-        let scene = Scene::with("create-vpc", &[("PALISADE_FLOW_LOG_DESTINATION", "/no/such/group")]).await;
+        let scene = Scene::with("enable-flow-logs/create-vpc", &[("PALISADE_FLOW_LOG_DESTINATION", "/no/such/group")]).await;
         let gate = Arc::new(Gate::default());
         let mut function = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
         let meanwhile = async {
@@ -143,7 +144,7 @@ fn one_that_exists_by_now_and_does_not_deliver_is_refused_with_its_name_and_reas
 fn one_of_other_traffic_that_ec2_takes_no_second_beside_is_refused_by_name() {
     // Whether EC2 compares the traffic as well is not documented; the local AWS does not.
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         create(&scene, TrafficType::Accept, "/palisade/flow").await;
         let mut function = scene.function(Mode::Enforce, vec![]).await;
         let act = function.deliver().await;
@@ -160,7 +161,7 @@ fn one_of_other_traffic_that_ec2_takes_no_second_beside_is_refused_by_name() {
 fn an_answer_that_was_lost_is_not_a_lost_flow_log() {
     block_on(async {
         for attempts in ["1", "3"] {
-            let scene = Scene::with("create-vpc", &[("AWS_MAX_ATTEMPTS", attempts)]).await;
+            let scene = Scene::with("enable-flow-logs/create-vpc", &[("AWS_MAX_ATTEMPTS", attempts)]).await;
             let lost = Fault { action: "CreateFlowLogs", calls: 1..=1, how: How::LoseAnswer };
             let act = scene.function(Mode::Enforce, vec![lost]).await.deliver().await;
             let result = the_result(&act);
@@ -174,7 +175,7 @@ fn an_answer_that_was_lost_is_not_a_lost_flow_log() {
 #[test]
 fn a_vpc_that_is_deleted_meanwhile_is_gone() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let gate = Arc::new(Gate::default());
         let mut function = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
         let meanwhile = async {
@@ -191,7 +192,7 @@ fn a_vpc_that_is_deleted_meanwhile_is_gone() {
 #[test]
 fn a_vpc_that_is_deleted_meanwhile_is_gone_also_where_ec2_says_so_in_a_200_answer() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let not_found = unsuccessful(&scene, "CreateFlowLogs", "InvalidVpcId.NotFound", "The vpc does not exist");
         let gate = Arc::new(Gate::default());
         let hold = Fault { action: "DescribeVpcs", calls: 2..=2, how: How::Wait(Arc::clone(&gate)) };
@@ -209,7 +210,7 @@ fn a_vpc_that_is_deleted_meanwhile_is_gone_also_where_ec2_says_so_in_a_200_answe
 #[test]
 fn when_creating_is_denied_nothing_is_changed_and_it_is_told() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let mut function = scene.function(Mode::Enforce, vec![refuse("CreateFlowLogs", 1..=9, 403, "UnauthorizedOperation")]).await;
         let act = function.deliver().await;
         let result = the_result(&act);
@@ -224,7 +225,7 @@ fn when_creating_is_denied_nothing_is_changed_and_it_is_told() {
 #[test]
 fn a_dry_run_says_that_the_role_may_not_create_flow_logs() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let mut function = scene.function(Mode::DryRun, vec![refuse("CreateFlowLogs", 1..=9, 403, "UnauthorizedOperation")]).await;
         let act = function.deliver().await;
         let result = the_result(&act);
@@ -236,7 +237,7 @@ fn a_dry_run_says_that_the_role_may_not_create_flow_logs() {
 #[test]
 fn a_creation_carries_the_tag_and_no_client_token() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let act = scene.function(Mode::Enforce, vec![]).await.deliver().await;
         let call = act.calls.iter().find(|call| call.action == "CreateFlowLogs").unwrap();
         assert_eq!(call.parameter("ClientToken"), None, "EC2 would answer for a flow log that was deleted since");
@@ -250,7 +251,7 @@ fn a_creation_carries_the_tag_and_no_client_token() {
 fn flow_logs_that_cannot_be_read_fail_their_vpcs_and_nothing_is_guessed() {
     block_on(async {
         for action in ["DescribeFlowLogs", "DescribeVpcs"] {
-            let scene = Scene::of("create-vpc").await;
+            let scene = Scene::of("enable-flow-logs/create-vpc").await;
             let act = scene.function(Mode::Enforce, vec![refuse(action, 1..=99, 403, "UnauthorizedOperation")]).await.deliver().await;
             let result = the_result(&act);
             assert_eq!(result["outcome"], "failed", "{action}: {result}");
@@ -263,7 +264,7 @@ fn flow_logs_that_cannot_be_read_fail_their_vpcs_and_nothing_is_guessed() {
 #[test]
 fn reads_that_do_not_show_the_new_flow_log_yet_are_waited_for() {
     block_on(async {
-        let scene = Scene::of("create-vpc").await;
+        let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let old = Fault { action: "DescribeFlowLogs", calls: 2..=3, how: How::AnswerOfFirst };
         let act = scene.function(Mode::Enforce, vec![old]).await.deliver().await;
         assert_eq!(the_result(&act)["outcome"], "changed");
@@ -274,7 +275,7 @@ fn reads_that_do_not_show_the_new_flow_log_yet_are_waited_for() {
 #[test]
 fn a_region_without_a_default_vpc_has_none_to_watch() {
     block_on(async {
-        let scene = Scene::of("create-default-vpc-without-an-id").await;
+        let scene = Scene::of("enable-flow-logs/create-default-vpc-without-an-id").await;
         let none = "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet/></DescribeVpcsResponse>".to_owned();
         let empty = Fault { action: "DescribeVpcs", calls: 1..=99, how: How::Answer(none) };
         let act = scene.function(Mode::Enforce, vec![empty]).await.deliver().await;
