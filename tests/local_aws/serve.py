@@ -6,14 +6,15 @@ Prints that port and serves until its standard input is closed, which the end of
 import itertools
 import sys
 
-from moto.ec2.models import elastic_network_interfaces, security_groups, vpcs
+from moto.ec2.models import elastic_network_interfaces, network_acls, security_groups, vpcs
 from moto.server import ThreadedMotoServer
 
-# moto draws ids at random. Groups, interfaces and VPCs that get theirs in ascending order make what is told of several of them the same
-# each time.
+# moto draws ids at random. Groups, interfaces, ACLs and VPCs that get theirs in ascending order make what is told of several of them the
+# same each time.
 numbers = itertools.count(1)
 security_groups.random_security_group_id = lambda: f"sg-{next(numbers):017x}"
 elastic_network_interfaces.random_eni_id = lambda: f"eni-{next(numbers):017x}"
+network_acls.random_network_acl_id = lambda: f"acl-{next(numbers):017x}"
 vpcs.random_vpc_id = lambda: f"vpc-{next(numbers):017x}"
 
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -151,8 +151,8 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         enforced = Some((first, second));
     }
     let lines = |snapshot: &Snapshot| -> BTreeMap<String, Vec<String>> {
-        let of =
-            |id: &String| snapshot.get(made.real(id)).map(|group| group.lines().iter().map(|line| made.with_literal_ids(line)).collect());
+        let told = |line: &String| without_times(case, &made.with_literal_ids(line));
+        let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
         shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
     };
     let literal = |act: Act| act.told(case, &made);

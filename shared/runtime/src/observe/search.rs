@@ -111,3 +111,37 @@ fn addresses<'a>(sources: impl Iterator<Item = &'a str>, most: usize) -> Result<
     found.truncate(most);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pattern_asks_for_what_it_is_about() {
+        let thresholds = Thresholds { hits: 100, bytes: 1_073_741_824, sources: 10 };
+        let ask = |pattern| query(pattern, &thresholds);
+        assert!(
+            ask(Pattern::SuspiciousTraffic)
+                .contains("stats sum(packets) as hits by srcAddr | filter hits >= 100 | sort hits desc | limit 10")
+        );
+        assert!(ask(Pattern::SuspiciousTraffic).starts_with("filter action = \"REJECT\""));
+        assert!(ask(Pattern::PortScan).contains("stats count_distinct(dstPort) as hits by srcAddr | filter hits >= 100"));
+        assert!(ask(Pattern::DataExfiltration).contains("stats sum(bytes) as hits by srcAddr, dstAddr | filter hits >= 1073741824"));
+    }
+
+    #[test]
+    fn no_pattern_counts_what_looks_like_an_answer_to_our_own_calls() {
+        let thresholds = Thresholds { hits: 1, bytes: 1, sources: 1 };
+        for pattern in [Pattern::SuspiciousTraffic, Pattern::PortScan, Pattern::DataExfiltration] {
+            assert!(query(pattern, &thresholds).contains("not (srcPort < 1024 and dstPort >= 1024)"), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn sources_are_addresses_once_each_and_no_more_than_asked_for() {
+        let rows = ["198.51.100.7", "198.51.100.7", "-", "2001:db8::7", "203.0.113.9"];
+        let found = addresses(rows.into_iter(), 2).unwrap();
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["198.51.100.7/32", "2001:db8::7/128"]);
+        assert!(addresses(["attacker.example"].into_iter(), 2).is_err());
+    }
+}
