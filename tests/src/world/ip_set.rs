@@ -18,8 +18,11 @@ impl Made {
             let call = self.waf.create_ip_set().name(arn.parts().name).scope(Scope::Regional).ip_address_version(version);
             let made = call.set_description(description).set_addresses(Some(set.addresses.clone())).send().await?;
             let real = made.summary.and_then(|summary| summary.arn).context("an IP set without an ARN")?;
-            self.real.insert(literal.clone(), real.clone());
-            self.ip_sets.push(real.parse()?);
+            let made: IpSetArn = real.parse()?;
+            // A command names a set by its name and id, not by its ARN.
+            self.real.insert(arn.parts().id.to_owned(), made.parts().id.to_owned());
+            self.real.insert(literal.clone(), real);
+            self.ip_sets.push(made);
         }
         Ok(())
     }
