@@ -49,6 +49,18 @@ impl Clients {
         aws_sdk_wafv2::Client::from_conf(config.build())
     }
 
+    pub(crate) fn config(&self) -> aws_sdk_config::Client {
+        aws_sdk_config::Client::new(&self.config)
+    }
+
+    pub(crate) fn security_hub(&self) -> aws_sdk_securityhub::Client {
+        aws_sdk_securityhub::Client::new(&self.config)
+    }
+
+    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.config)
+    }
+
     pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
         aws_sdk_sns::Client::new(&self.config)
     }
