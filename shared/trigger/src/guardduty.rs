@@ -32,7 +32,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     }
     Ok(match traffic(&detail.get("service"))? {
         Err(why) => Reading::Ignored { cause, why },
-        Ok(traffic) => Reading::Trigger(Trigger { cause, targets: Targets::Attack(attack(&detail, &traffic)?), dry_run: false }),
+        Ok(traffic) => Reading::Trigger(Trigger::new(cause, Targets::Attack(attack(&detail, &traffic)?))),
     })
 }
 
