@@ -78,11 +78,14 @@ pub struct Evaluation {
     pub annotation: Option<String>,
 }
 
-impl Evaluation {
-    /// That the resource is gone, or out of the rule's scope.
-    #[must_use]
-    pub fn not_applicable(resource: ConfigResource, why: &str) -> Self {
-        Self { resource, compliance: Compliance::NotApplicable, annotation: annotation(why) }
+/// That the resource asked about is not judged: it has left the rule's scope, or is of a type that no rule of ours is about.
+#[must_use]
+pub fn not_applicable(inquiry: &Inquiry, why: &str) -> Vec<Evaluation> {
+    match &inquiry.about {
+        About::One(resource) => {
+            vec![Evaluation { resource: resource.clone(), compliance: Compliance::NotApplicable, annotation: annotation(why) }]
+        }
+        About::Every(_) => Vec::new(),
     }
 }
 

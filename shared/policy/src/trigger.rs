@@ -78,6 +78,8 @@ pub enum Targets {
     Attack(Attack),
     /// The attackers that the flow logs of a time show: an alarm need not name them.
     Search(Search),
+    /// This resource, of which the news is that it exists no longer.
+    Gone(String),
     /// Everything in the Region.
     Sweep,
 }

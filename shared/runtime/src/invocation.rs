@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use palisade_policy::change::{Change, State};
 use palisade_policy::control::{Control, Finding, author};
-use palisade_policy::evaluation::{Evaluation, Inquiry, evaluations};
+use palisade_policy::evaluation::{Evaluation, Inquiry, evaluations, not_applicable};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
 use palisade_policy::plan::{Plan, Sketch, Verdict};
@@ -83,17 +83,13 @@ where
     pub(crate) async fn handle(&self, reading: Reading, own: &Own, deadline: Deadline) -> Result<Value, Failure> {
         let trigger = match reading {
             Reading::Trigger(trigger) => trigger,
-            Reading::Ignored { cause, why } => return self.ignore(own, cause, why, Ok(())),
-            Reading::OutOfScope { cause, inquiry, resource, why } => {
-                let asker = self.tell_config(&inquiry, &[Evaluation::not_applicable(resource, &why)], deadline).await;
-                return self.ignore(own, cause, why, asker);
-            }
-            Reading::Deleted { cause, inquiry, resource } => {
-                let gone = without_plan(resource.resource_id, Outcome::Gone, "AWS Config has seen it deleted".to_owned());
-                let asker = self.tell_config(&inquiry, &evaluations(&inquiry, std::slice::from_ref(&gone)), deadline).await;
-                let mut response = self.response(own, self.common.mode, cause);
-                response.results = vec![gone];
-                summarise(&mut response);
+            Reading::Ignored { cause, why, asker } => {
+                tracing::info!(outcome = "ignored", reason = why, "outcome");
+                let asker = match asker {
+                    Asker::Config(inquiry) => self.tell_config(&inquiry, &not_applicable(&inquiry, &why), deadline).await,
+                    Asker::Nobody | Asker::SecurityHub(_) => Ok(()),
+                };
+                let response = Response { ignored: Some(why), ..self.response(own, self.common.mode, cause) };
                 return conclude(&response, Told { notice: Ok(()), asker });
             }
         };
@@ -121,12 +117,6 @@ where
             Asker::Nobody | Asker::SecurityHub(_) => Ok(()),
         };
         conclude(&response, Told { notice, asker })
-    }
-
-    fn ignore(&self, own: &Own, cause: Cause, why: String, asker: Result<(), String>) -> Result<Value, Failure> {
-        tracing::info!(outcome = "ignored", reason = why, "outcome");
-        let response = Response { ignored: Some(why), ..self.response(own, self.common.mode, cause) };
-        conclude(&response, Told { notice: Ok(()), asker })
     }
 
     async fn tell_config(&self, inquiry: &Inquiry, evaluations: &[Evaluation], deadline: Deadline) -> Result<(), String> {
@@ -244,6 +234,10 @@ where
             };
             settled.push((at, result));
         };
+        if let Targets::Gone(resource) = &trigger.targets {
+            found(Found { resource: resource.clone(), observed: Ok(Observed::Gone) });
+            return (settled, work);
+        }
         let errand = Errand { own: &own.account, trigger, deadline };
         if let Err(error) = self.gateway.find(&errand, &mut found).await {
             let resource = match &trigger.targets {

@@ -107,7 +107,7 @@ pub(crate) fn read_event(root: &Member<'_>, own: &Own) -> Result<Reading, Trigge
 pub(crate) fn read_edit(root: &Member<'_>) -> Reading {
     let detail = root.get("detail");
     let alarm = Alarm { event_id: root.get("id").told(), ..configured(&detail, root.get("time")) };
-    Reading::Ignored { cause: cause(&alarm), why: "the alarm was edited, not raised".to_owned() }
+    Reading::ignored(cause(&alarm), "the alarm was edited, not raised")
 }
 
 /// The parts as the Lambda action and EventBridge put them.
@@ -139,7 +139,7 @@ fn time(alarm: &Alarm<'_>) -> Option<Timestamp> {
 
 fn reading(alarm: &Alarm<'_>, why_not: Option<String>, own: &Own) -> Result<Reading, TriggerError> {
     let cause = cause(alarm);
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
     if let Some(why) = why_not {
         return ignored(why);
     }

@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 255;
 pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError> {
     let detail = root.get("detail").object()?;
     let cause = cause(&detail);
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
 
     if let Some(why) = foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         return ignored(why);

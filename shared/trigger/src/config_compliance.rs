@@ -18,7 +18,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         detail: detail.get("configRuleName").told(),
         ..Cause::new(Door::ConfigCompliance)
     };
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
 
     if let Some(why) = foreign(root, &detail, ["awsAccountId", "awsRegion"], own)? {
         return ignored(why);

@@ -28,7 +28,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         detail: root.get("configRuleName").told(),
         ..Cause::new(Door::ConfigRule)
     };
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
 
     if let Some(why) = asked.foreign(own)? {
         return ignored(why);
@@ -120,7 +120,7 @@ fn about_one(asked: &Asked<'_>, item: &Member<'_>, cause: Cause, own: &Own) -> R
     let resource_type = needed(&item.get("resourceType"))?;
     let id = item.get("resourceId");
     let resource = ConfigResource { resource_type: resource_type.to_owned(), resource_id: needed(&id)?.to_owned() };
-    let inquiry = asked.inquiry(About::One(resource.clone()))?;
+    let asker = Asker::Config(asked.inquiry(About::One(resource))?);
     let missing = || id.wrong("is missing");
     let targets = match (own.guardrail, resource_type) {
         (Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup, "AWS::EC2::SecurityGroup") => {
@@ -129,21 +129,24 @@ fn about_one(asked: &Asked<'_>, item: &Member<'_>, cause: Cause, own: &Own) -> R
         (Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs, "AWS::EC2::VPC") => Targets::Vpcs(vec![id.id()?.ok_or_else(missing)?]),
         _ => {
             let why = format!("a resource of type `{}` is not for {}", Excerpt(resource_type), own.guardrail);
-            return Ok(Reading::OutOfScope { cause, inquiry, resource, why });
+            return Ok(Reading::Ignored { cause, why, asker });
         }
     };
     match item.get("configurationItemStatus").text()? {
-        Some("ResourceDeleted" | "ResourceDeletedNotRecorded") => return Ok(Reading::Deleted { cause, inquiry, resource }),
+        Some("ResourceDeleted" | "ResourceDeletedNotRecorded") => {
+            return Ok(Reading::Trigger(Trigger { asker, ..Trigger::new(cause, Targets::Gone(needed(&id)?.to_owned())) }));
+        }
         None | Some("OK" | "ResourceDiscovered") => {}
         Some(other) => {
             let why = format!("AWS Config has the resource as `{}`", Excerpt(other));
-            return Ok(Reading::OutOfScope { cause, inquiry, resource, why });
+            return Ok(Reading::Ignored { cause, why, asker });
         }
     }
     if is_true(&asked.root.get("eventLeftScope"))? {
-        return Ok(Reading::OutOfScope { cause, inquiry, resource, why: "the resource has left the rule's scope".to_owned() });
+        let why = "the resource has left the rule's scope".to_owned();
+        return Ok(Reading::Ignored { cause, why, asker });
     }
-    Ok(Reading::Trigger(Trigger { asker: Asker::Config(inquiry), ..Trigger::new(cause, targets) }))
+    Ok(Reading::Trigger(Trigger { asker, ..Trigger::new(cause, targets) }))
 }
 
 fn needed<'a>(member: &Member<'a>) -> Result<&'a str, TriggerError> {

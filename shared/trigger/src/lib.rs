@@ -15,10 +15,9 @@ mod schedule;
 mod security_hub;
 mod source;
 
-use palisade_policy::evaluation::{ConfigResource, Inquiry};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{AccountId, Excerpt, Region};
-use palisade_policy::trigger::{Cause, Trigger};
+use palisade_policy::trigger::{Asker, Cause, Trigger};
 use serde_json::Value;
 
 pub use crate::envelope::{Batch, Carrier, Message, batch};
@@ -49,27 +48,16 @@ pub enum Reading {
         cause: Cause,
         /// Why not.
         why: String,
+        /// Who waits for an answer all the same.
+        asker: Asker,
     },
-    /// Nothing but the answer to AWS Config that there is nothing to judge: the resource is gone, as Config has seen.
-    Deleted {
-        /// What is known of where it came from.
-        cause: Cause,
-        /// What Config asks.
-        inquiry: Inquiry,
-        /// What is gone.
-        resource: ConfigResource,
-    },
-    /// Nothing but the answer to AWS Config that the resource is none that is judged.
-    OutOfScope {
-        /// What is known of where it came from.
-        cause: Cause,
-        /// What Config asks.
-        inquiry: Inquiry,
-        /// What it asks about.
-        resource: ConfigResource,
-        /// Why it isn't judged.
-        why: String,
-    },
+}
+
+impl Reading {
+    /// Nothing, and nobody waits for an answer.
+    fn ignored(cause: Cause, why: impl Into<String>) -> Self {
+        Self::Ignored { cause, why: why.into(), asker: Asker::Nobody }
+    }
 }
 
 /// A payload that can't be read. Never a reason to look everywhere.

@@ -62,7 +62,7 @@ pub(crate) fn read(root: &Member<'_>, form: Form, own: &Own) -> Result<Reading, 
     let targets = match (groups.is_empty(), vpcs.is_empty()) {
         (false, _) => Targets::SecurityGroups(groups),
         (true, false) => Targets::Vpcs(vpcs),
-        (true, true) => return Ok(Reading::Ignored { cause, why: not_asked.unwrap_or_else(|| "no finding asks for anything".to_owned()) }),
+        (true, true) => return Ok(Reading::ignored(cause, not_asked.unwrap_or_else(|| "no finding asks for anything".to_owned()))),
     };
     Ok(Reading::Trigger(Trigger { asker: Asker::SecurityHub(answered), ..Trigger::new(cause, targets) }))
 }
@@ -70,7 +70,7 @@ pub(crate) fn read(root: &Member<'_>, form: Form, own: &Own) -> Result<Reading, 
 /// *Security Hub Insight Results*: somebody sent the results of a search. They hold no findings.
 pub(crate) fn read_insight(root: &Member<'_>) -> Reading {
     let cause = Cause { event_id: root.get("id").told(), time: root.get("time").time(), ..Cause::new(Door::SecurityHub) };
-    Reading::Ignored { cause, why: "the results of an insight are no findings".to_owned() }
+    Reading::ignored(cause, "the results of an insight are no findings")
 }
 
 fn push<T: PartialEq>(list: &mut Vec<T>, item: Option<T>) {
