@@ -108,11 +108,9 @@ fn config_is_answered_whatever_is_done_with_the_resource() {
     let instance = "result-token-of-foreign-type, 2026-11-19T08:40:31.902Z: AWS::EC2::Instance i-07123a699d77db647";
     assert_eq!(asked(StripDefaultGroup, &sample("config-rule-foreign-type")), instance);
     let every = |of: &str| format!("result-token-of-scheduled, 2026-11-19T09:00:00.214Z: every {of}");
-    for (guardrail, of) in [
-        (RevokeAdminIngress, "AWS::EC2::SecurityGroup"),
-        (StripDefaultGroup, "AWS::EC2::SecurityGroup"),
-        (EnableFlowLogs, "AWS::EC2::VPC"),
-    ] {
+    for (guardrail, of) in
+        [(RevokeAdminIngress, "AWS::EC2::SecurityGroup"), (StripDefaultGroup, "AWS::EC2::SecurityGroup"), (EnableFlowLogs, "AWS::EC2::VPC")]
+    {
         assert_eq!(asked(guardrail, &sample("config-rule-scheduled")), every(of));
     }
     for payload in [sample("config-rule-snapshot-delivered"), with(ours(), [("/accountId", json!("444455556666"))])] {
@@ -168,9 +166,9 @@ fn nothing_but_the_id_is_taken_from_the_item_and_nothing_from_the_parameters() {
     let junk = [Value::Null, json!(7), json!("junk"), json!("{\"sweep\":true}"), json!([]), json!({"groupId": "sg-0planted"})];
     for junk in junk {
         let members = ["configuration", "tags", "ARN", "resourceName", "availabilityZone", "resourceCreationTime", "relationships"];
-        let spoilt = members.iter().fold(invoking(&ours()), |item, name| {
-            with(item, [(format!("/configurationItem/{name}").as_str(), junk.clone())])
-        });
+        let spoilt = members
+            .iter()
+            .fold(invoking(&ours()), |item, name| with(item, [(format!("/configurationItem/{name}").as_str(), junk.clone())]));
         let spoilt = with(spoilt, [("/configurationItemDiff", junk.clone())]);
         let payload = with(asking(ours(), &spoilt), [("/ruleParameters", junk.clone()), ("/executionRoleArn", junk.clone())]);
         assert_eq!(told(RevokeAdminIngress, &payload), LOOK, "{junk}");
@@ -196,7 +194,10 @@ fn a_rule_of_another_account_or_region_is_ignored_by_whichever_member_tells() {
             (rule(arn_elsewhere), OTHER_REGION),
             (with(scheduled(), [("/configRuleArn", json!(arn_elsewhere))]), OTHER_REGION),
             // Global resources are recorded in many Regions.
-            (inside(ours(), [("/configurationItem/awsRegion", json!("global"))]), "ignored: an event of `global`, and this function acts in `eu-west-1` only"),
+            (
+                inside(ours(), [("/configurationItem/awsRegion", json!("global"))]),
+                "ignored: an event of `global`, and this function acts in `eu-west-1` only",
+            ),
             (rule("arn:aws-cn:config:eu-west-1:111122223333:config-rule/config-rule-1a2b3c"), LOOK),
             (with(ours(), [("/accountId", json!(111_122_223_333_u64))]), LOOK),
             (without(ours(), ["/accountId", "/configRuleArn"]), LOOK),
