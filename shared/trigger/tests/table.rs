@@ -12,11 +12,13 @@ use std::path::Path;
 use corpus::samples::{own_of, sample};
 use corpus::{call, with};
 use palisade_policy::control::Control;
+use palisade_policy::evaluation::ResourceType;
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::trigger::Cause;
 use palisade_trigger::{Reading, TriggerError, batch, read};
 use serde_json::{Value, json};
 
+const CALL: &str = "AWS API Call via CloudTrail";
 const PAGE: &str = "../../docs";
 
 /// Calls of EC2 that sound as if they concerned somebody, and do not.
@@ -185,20 +187,40 @@ fn each_api_call_wakes_those_that_the_table_says_and_any_other_nobody() {
 }
 
 #[test]
-fn each_detail_type_that_the_code_knows_is_in_the_table_and_on_the_page() {
+fn each_detail_type_that_the_code_knows_of_a_source_is_in_the_table_and_on_the_page() {
     let texts = literals(include_str!("../src/lib.rs"));
-    let minimal = |detail_type: &str, source: &str| json!({"detail-type": detail_type, "source": source, "account": corpus::ACCOUNT, "region": corpus::REGION, "detail": {}});
-    let is_known = |detail_type: &str| {
-        let readings = texts.iter().map(|source| read(&minimal(detail_type, source), &own_of(Guardrail::DenySource)));
-        readings.into_iter().any(|reading| !matches!(reading, Err(TriggerError::Unrecognised(_))))
+    let is_known = |detail_type: &str, source: &str| {
+        let minimal =
+            json!({"detail-type": detail_type, "source": source, "account": corpus::ACCOUNT, "region": corpus::REGION, "detail": {}});
+        !matches!(read(&minimal, &own_of(Guardrail::DenySource)), Err(TriggerError::Unrecognised(_)))
     };
-    let known: BTreeSet<&str> = texts.iter().copied().filter(|text| is_known(text)).collect();
-    let payloads: Vec<Value> = rows().iter().map(Row::payload).collect();
-    let in_table: BTreeSet<&str> = payloads.iter().filter_map(|payload| payload["detail-type"].as_str()).collect();
-    assert_eq!(known, in_table, "detail-types: the code's, and those of the table's samples");
+    // A call comes under the source of whichever service was called.
+    let source_of = |detail_type: &str, source: &str| if detail_type == CALL { "any".to_owned() } else { source.to_owned() };
+    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
+    for detail_type in &texts {
+        let of_it = texts.iter().filter(|source| is_known(detail_type, source));
+        known.extend(of_it.map(|source| ((*detail_type).to_owned(), source_of(detail_type, source))));
+    }
+    let in_table: BTreeSet<(String, String)> = rows()
+        .iter()
+        .map(Row::payload)
+        .filter_map(|payload| {
+            let detail_type = payload["detail-type"].as_str()?;
+            Some((detail_type.to_owned(), source_of(detail_type, payload["source"].as_str()?)))
+        })
+        .collect();
+    assert_eq!(known, in_table, "detail-types and sources: the code's, and those of the table's samples");
     let page = page();
-    for detail_type in known {
+    for (detail_type, _) in known {
         assert!(page.contains(&format!("*{detail_type}*")), "docs/doors.md does not say *{detail_type}*");
+    }
+}
+
+#[test]
+fn each_delivery_of_an_alarm_is_in_the_table() {
+    let raised: Vec<Value> = rows().iter().filter(|row| row.door == "alarm" && !row.woken().is_empty()).map(Row::payload).collect();
+    for member in ["/Records/0/Sns", "/alarmData", "/detail/state", "/detail/alarmContributor"] {
+        assert!(raised.iter().any(|payload| payload.pointer(member).is_some()), "docs/doors.md has no alarm with `{member}`");
     }
 }
 
@@ -218,7 +240,9 @@ fn each_managed_rule_wakes_those_that_the_table_says_and_any_other_nobody() {
 #[test]
 fn each_control_is_in_the_table_and_wakes_its_own_guardrail_alone() {
     for control in Control::ALL {
-        assert_eq!(woken_by("security-hub", control.id()), BTreeSet::from([control.guardrail()]), "{control}");
+        let its_row = |row: &&Row| row.door == "security-hub" && row.event == format!("`{control}`");
+        let woken: BTreeSet<Guardrail> = rows().iter().filter(its_row).flat_map(Row::woken).collect();
+        assert_eq!(woken, BTreeSet::from([control.guardrail()]), "{control}");
     }
 }
 
@@ -234,6 +258,13 @@ fn each_message_of_config_that_asks_for_a_judgement_is_in_the_table() {
         }
     }
     assert_eq!(asked, 3);
+    for (of, id) in [(ResourceType::SecurityGroup, "sg-0a"), (ResourceType::Vpc, "vpc-0a")] {
+        let members = [("/configurationItem/resourceType", json!(of.id())), ("/configurationItem/resourceId", json!(id))];
+        let invoking = with(invoking.clone(), members).to_string();
+        let woken = triggered(&with(sample("config-rule-change"), [("/invokingEvent", json!(invoking))]));
+        let its_row = |row: &&Row| row.spans('`') == ["ConfigurationItemChangeNotification", of.id()];
+        assert_eq!(woken, rows().iter().filter(its_row).flat_map(Row::woken).collect(), "{}", of.id());
+    }
 }
 
 #[test]
