@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+mod askers;
 mod cases;
 mod default_groups;
 mod denials;
+mod every_door;
 mod faults;
 mod flow_logs;
 mod notices;
