@@ -105,17 +105,27 @@ fn what_is_not_judged_is_not_applicable_and_of_every_resource_nothing_is_said() 
     assert_eq!(not_applicable(&inquiry(About::Every(ResourceType::Vpc)), why), []);
 }
 
-fn annotation(reason: &str) -> Option<String> {
-    evaluations(&one(), &[result(Outcome::Compliant, None, reason)]).remove(0).annotation
+fn annotation(outcome: Outcome, reason: &str) -> Option<String> {
+    evaluations(&one(), &[result(outcome, Some(false), reason)]).remove(0).annotation
+}
+
+#[test]
+fn an_annotation_says_why_and_of_what_was_changed_that_it_was_so_before() {
+    for outcome in EVERY_OUTCOME {
+        let wanted = if outcome == Outcome::Changed { "changed by Palisade; before: tcp/22 is open" } else { "tcp/22 is open" };
+        assert_eq!(annotation(outcome, "tcp/22 is open").as_deref(), Some(wanted));
+    }
 }
 
 #[test]
 fn an_annotation_has_1_to_256_characters() {
     let text = |characters: usize| "é".repeat(characters);
-    assert_eq!(annotation(""), None);
-    assert_eq!(annotation("why"), Some("why".to_owned()));
-    assert_eq!(annotation(&text(256)), Some(text(256)));
-    assert_eq!(annotation(&text(257)), Some(format!("{}…", text(255))));
+    assert_eq!(annotation(Outcome::Compliant, ""), None);
+    assert_eq!(annotation(Outcome::Compliant, "why"), Some("why".to_owned()));
+    assert_eq!(annotation(Outcome::Compliant, &text(256)), Some(text(256)));
+    assert_eq!(annotation(Outcome::Compliant, &text(257)), Some(format!("{}…", text(255))));
+    let changed = annotation(Outcome::Changed, &text(256)).unwrap();
+    assert_eq!((changed.chars().count(), changed.ends_with("é…")), (256, true));
     assert_eq!(not_applicable(&one(), &text(1_000))[0].annotation, Some(format!("{}…", text(255))));
 }
 
@@ -177,7 +187,7 @@ proptest! {
         let is_cut = first.note.strip_suffix('…').is_some_and(|start| whole.starts_with(start) && start.chars().count() == 511);
         prop_assert!(is_whole || is_cut, "{}", first.note);
         prop_assert_eq!(finding(Noted::Ours(first.note)).follow_up(Guardrail::StripDefaultGroup, &result, false), None);
-        let length = annotation(&reason).map_or(0, |text| text.chars().count());
+        let length = annotation(Outcome::Compliant, &reason).map_or(0, |text| text.chars().count());
         prop_assert_eq!(length, reason.chars().count().min(256));
     }
 }
