@@ -119,6 +119,21 @@ fn config_is_answered_whatever_is_done_with_the_resource() {
 }
 
 #[test]
+fn what_is_ignored_is_so_whatever_its_id_is_and_answered_where_it_has_one() {
+    for (name, guardrail) in [("left-scope", RevokeAdminIngress), ("not-recorded", StripDefaultGroup), ("foreign-type", EnableFlowLogs)] {
+        let sample = sample(&format!("config-rule-{name}"));
+        let why = told(guardrail, &sample);
+        assert!(why.starts_with("ignored: "), "{why}");
+        for (id, answered) in [(json!("junk"), true), (json!(""), false), (json!(7), false), (json!([]), false), (Value::Null, false)] {
+            let payload = inside(sample.clone(), [("/configurationItem/resourceId", id.clone())]);
+            assert_eq!(told(guardrail, &payload), why, "{id}");
+            assert_eq!(asked(guardrail, &payload).ends_with(" junk"), answered, "{id}");
+            assert_eq!(asked(guardrail, &payload) == "nobody", !answered, "{id}");
+        }
+    }
+}
+
+#[test]
 fn no_rule_is_for_a_guardrail_that_judges_nothing() {
     for guardrail in [DenySource, LiftDenials] {
         for name in ["change", "oversized", "scheduled", "deleted", "vpc", "snapshot-delivered"] {
