@@ -11,6 +11,7 @@ use palisade_policy::control::{Control, Finding, Noted, author};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::Excerpt;
 use palisade_policy::trigger::{Asker, Cause, Door, Targets, Trigger};
+use serde_json::Value;
 
 use crate::member::Member;
 use crate::{Own, Reading, TriggerError, not_ours, unclaimed};
@@ -268,7 +269,7 @@ impl<'a> Claim<'a> {
     }
 
     /// By all that says whose the resource is. The event's own account and Region may be those that findings are gathered in, so they
-    /// only count where nothing else says it.
+    /// only count where nothing else says it. What is no text says nothing here: a finding that asks for something is read strictly later.
     fn foreign(&self, root: &Member<'_>, own: &Own) -> Result<Option<String>, TriggerError> {
         let mut accounts = vec![self.account.owner()?];
         let mut regions = vec![self.region.as_ref().map_or(Ok(None), Member::owner)?];
@@ -276,7 +277,7 @@ impl<'a> Claim<'a> {
             accounts.push(resource.account.as_ref().map_or(Ok(None), Member::owner)?);
             let mut of_resource = vec![resource.region.owner()?];
             for name in &resource.names {
-                if let Some((region, account, _)) = name.text()?.and_then(of_ec2) {
+                if let Some((region, account, _)) = name.value().and_then(Value::as_str).and_then(of_ec2) {
                     accounts.push(Some(account.to_owned()));
                     of_resource.push(Some(region.to_owned()));
                 }

@@ -339,6 +339,18 @@ fn the_resources_account_and_region_count_and_the_events_only_where_nothing_else
 }
 
 #[test]
+fn what_is_ignored_is_so_whatever_its_ids_are() {
+    for name in ["passed", "archived", "suppressed", "resolved", "third-party", "other-account", "other-region"] {
+        let payload = sample(&format!("security-hub-{name}"));
+        let why = told(RevokeAdminIngress, &payload);
+        for junk in [json!("junk"), json!(""), json!(7), json!([]), json!({}), Value::Null] {
+            let spoilt = finding(finding(payload.clone(), "/Resources/0/Id", junk.clone()), "/Id", junk.clone());
+            assert_eq!(told(RevokeAdminIngress, &spoilt), why, "{name} {junk}");
+        }
+    }
+}
+
+#[test]
 fn another_product_may_say_what_it_likes() {
     let by = |arn: &str| finding(ours(), "/ProductArn", json!(arn));
     table(
