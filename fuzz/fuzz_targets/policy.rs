@@ -1,5 +1,4 @@
-//! Any state of a resource that bytes can make, and the plans of all guardrails for it. The bytes are the random numbers of the generators
-//! that the laws of `shared/policy/tests` have, so a security group or a network ACL is as vicious here as there; the laws are theirs too.
+//! Any state of a resource that bytes can make, and the plans of all guardrails for it, under the laws of `shared/policy/tests`.
 
 #![no_main]
 
@@ -10,42 +9,36 @@ mod acl_model;
 #[path = "../../shared/policy/tests/model/mod.rs"]
 mod model;
 
+mod bytes;
+
 use std::fmt::Debug;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use palisade_policy::change::{Change, State, undo};
 use palisade_policy::enable_flow_logs;
-use palisade_policy::flow_log::{Destination, FlowLog, TrafficType, Vpc};
+use palisade_policy::flow_log::Vpc;
 use palisade_policy::lift_denials::{self, Lifting};
 use palisade_policy::plan::{Plan, Verdict};
-use palisade_policy::security_group::Tags;
 use palisade_policy::strip_default_group::{self, DefaultGroup, InUse};
-use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{RngAlgorithm, TestCaseResult, TestRng, TestRunner};
+use proptest::test_runner::TestCaseResult;
 
-thread_local! {
-    static GROUPS: BoxedStrategy<model::cases::Case> = model::cases::cases().boxed();
-    static NO_GROUPS: BoxedStrategy<model::cases::Case> = model::cases::impossible_cases().boxed();
-    static DENIALS: BoxedStrategy<acl_model::cases::Case> = acl_model::cases::cases().boxed();
-    static NO_DENIALS: BoxedStrategy<(acl_model::cases::Case, Timestamp)> = acl_model::cases::impossible_cases().boxed();
-    static VPCS: BoxedStrategy<(Vpc, enable_flow_logs::Settings)> = vpcs().boxed();
-}
-
-fuzz_target!(|bytes: &[u8]| {
-    let [which, detail, bytes @ ..] = bytes else { return };
-    let detail = usize::from(*detail);
+fuzz_target!(|input: &[u8]| {
+    let [which, detail, rest @ ..] = input else { return };
+    let (detail, mut bytes) = (usize::from(*detail), Bytes(rest));
     let law = match which % 7 {
-        0 | 1 => GROUPS.with(|groups| drawn(groups, bytes).map_or(Ok(()), |case| revoke_admin_ingress(&case, detail % 4))),
-        2 => GROUPS.with(|groups| drawn(groups, bytes).map_or(Ok(()), |case| strip_default_group(&case, detail))),
-        3 => VPCS.with(|vpcs| drawn(vpcs, bytes).map_or(Ok(()), |(vpc, settings)| enable_flow_logs(&vpc, settings))),
-        4 => DENIALS.with(|denials| drawn(denials, bytes).map_or(Ok(()), |case| deny_source(&case))),
-        5 => DENIALS.with(|denials| drawn(denials, bytes).map_or(Ok(()), |case| lift_denials(&case, detail))),
+        0 | 1 => revoke_admin_ingress(&bytes.group(true), detail % 4),
+        2 => strip_default_group(&bytes.group(true), detail),
+        3 => {
+            let (vpc, settings) = bytes.vpc();
+            enable_flow_logs(&vpc, settings)
+        }
+        4 => deny_source(&bytes.denial(true)),
+        5 => lift_denials(&bytes.denial(true), detail),
         _ => {
-            impossible(bytes, detail);
+            impossible(rest, detail);
             Ok(())
         }
     };
@@ -53,13 +46,6 @@ fuzz_target!(|bytes: &[u8]| {
         panic!("{broken}");
     }
 });
-
-/// What a generator makes of the bytes; where they end, it goes on with zeros.
-fn drawn<T: Debug>(strategy: &impl Strategy<Value = T>, bytes: &[u8]) -> Option<T> {
-    let rng = TestRng::from_seed(RngAlgorithm::PassThrough, bytes);
-    let mut runner = TestRunner::new_with_rng(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }, rng);
-    Some(strategy.new_tree(&mut runner).ok()?.current())
-}
 
 fn revoke_admin_ingress(case: &model::cases::Case, refusals: usize) -> TestCaseResult {
     use model::laws::*;
@@ -159,48 +145,20 @@ fn least_change_inverse_and_idempotence<S: State + Clone + Debug>(
 }
 
 /// What AWS could not hold: nothing makes a plan panic.
-fn impossible(bytes: &[u8], refusals: usize) {
-    if let Some(case) = NO_GROUPS.with(|groups| drawn(groups, bytes)) {
-        let plan = case.setup.policy().plan(&case.group, model::cases::now(), refusals);
-        let mut group = case.group.clone();
-        for change in plan.changes.iter().chain(&undo(&plan.changes)) {
-            let _ = change.apply(&mut group);
-        }
-        let state = DefaultGroup { group: case.group, interfaces: Vec::new() };
-        let _ = strip_default_group::Policy::new(strip_default_group::Settings::default()).plan(&state, model::cases::now());
+fn impossible(bytes: &[u8], detail: usize) {
+    let case = Bytes(bytes).group(false);
+    let plan = case.setup.policy().plan(&case.group, model::cases::now(), detail);
+    let mut group = case.group.clone();
+    for change in plan.changes.iter().chain(&undo(&plan.changes)) {
+        let _ = change.apply(&mut group);
     }
-    if let Some((case, now)) = NO_DENIALS.with(|denials| drawn(denials, bytes)) {
-        let _ = case.plan(now);
-        let policy = lift_denials::Policy::new(case.settings.numbers);
-        case.denying.acls.into_iter().for_each(|acl| drop(policy.plan(&Lifting::Acl(acl), now)));
-        case.denying.ip_sets.into_iter().flatten().for_each(|set| drop(policy.plan(&Lifting::IpSet(set), now)));
-    }
-}
+    let state = DefaultGroup { group: case.group, interfaces: Vec::new() };
+    let _ = strip_default_group::Policy::new(strip_default_group::Settings::default()).plan(&state, model::cases::now());
 
-fn vpcs() -> impl Strategy<Value = (Vpc, enable_flow_logs::Settings)> {
-    let places = ["/palisade/flow", "arn:aws:s3:::a-bucket/flow", "arn:aws:s3:::a-bucket/flow/", "arn:aws:firehose:eu-west-1:1:x"];
-    let traffic = || select(vec![TrafficType::Accept, TrafficType::Reject, TrafficType::All]);
-    let log = (any::<u8>(), traffic(), select(places.to_vec()), any::<bool>(), proptest::option::of(".{0,20}"));
-    let log = log.prop_map(|(id, traffic_type, place, active, failing)| FlowLog {
-        id: format!("fl-{id}").parse().ok(),
-        traffic_type,
-        destination: place.to_owned(),
-        active,
-        failing,
-        tags: Tags::new(),
-    });
-    let exemption = (select(vec!["until=2026-12-31 reason=CHG-1", "until=2026-11-20 reason=over", ""]), any::<bool>());
-    (vec(log, 0..5), exemption, traffic(), any::<bool>()).prop_map(|(flow_logs, (exemption, exempt), traffic, to_bucket)| {
-        let destination = if to_bucket {
-            Destination::S3 { log_destination: "arn:aws:s3:::a-bucket/flow".to_owned() }
-        } else {
-            Destination::LogGroup {
-                log_group_name: "/palisade/flow".to_owned(),
-                deliver_logs_permission_arn: "arn:aws:iam::111122223333:role/flow-logs".to_owned(),
-            }
-        };
-        let tags = exempt.then(|| ("palisade:exempt:enable-flow-logs".to_owned(), exemption.to_owned())).into_iter().collect();
-        let vpc = Vpc { id: "vpc-0a".parse().unwrap(), owner: "111122223333".parse().unwrap(), tags, flow_logs };
-        (vpc, enable_flow_logs::Settings { destination, traffic, exemptions: true })
-    })
+    let case = Bytes(bytes).denial(false);
+    let now = [acl_model::cases::now(), Timestamp::MIN, Timestamp::MAX][detail % 3];
+    let _ = case.plan(now);
+    let policy = lift_denials::Policy::new(case.settings.numbers);
+    case.denying.acls.into_iter().for_each(|acl| drop(policy.plan(&Lifting::Acl(acl), now)));
+    case.denying.ip_sets.into_iter().flatten().for_each(|set| drop(policy.plan(&Lifting::IpSet(set), now)));
 }

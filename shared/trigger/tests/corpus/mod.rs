@@ -150,6 +150,8 @@ pub(crate) enum Spoil {
     Remove,
     Replace(Value),
     Rename(&'static str),
+    /// A member more, where none has that name.
+    Plant(&'static str, Value),
     /// Beside it under another name, or, in a list, a second time.
     Double,
     /// As `content`, as CloudTrail's newer dialect does.
@@ -278,7 +280,29 @@ impl Spoil {
             "resourceId",
             "body",
         ];
-        values.map(Spoil::Replace).into_iter().chain(names.map(Spoil::Rename)).collect()
+        let plants = [
+            ("groupId", json!(PLANTED[0])),
+            ("GroupId", json!(PLANTED[0])),
+            ("groupName", json!("planted")),
+            ("prefixListId", json!(PLANTED[1])),
+            ("PrefixListId", json!(PLANTED[1])),
+            ("vpcId", json!(PLANTED[2])),
+            ("subnetId", json!(PLANTED[3])),
+            ("resourceId", json!(PLANTED[0])),
+            ("resourceId", json!(PLANTED[2])),
+            ("content", json!(PLANTED[0])),
+            ("items", json!([{"groupId": PLANTED[0]}])),
+            ("srcAddr", json!("198.51.100.199")),
+            ("ipAddressV4", json!("198.51.100.199")),
+            ("attributes", json!({"srcAddr": "198.51.100.199"})),
+            ("securityGroupIds", json!([PLANTED[0]])),
+            ("vpcIds", json!([PLANTED[2]])),
+            ("sources", json!(["198.51.100.199"])),
+            ("sweep", json!(true)),
+            ("dryRun", json!(false)),
+        ];
+        let replaced = values.map(Spoil::Replace).into_iter().chain(names.map(Spoil::Rename));
+        replaced.chain(plants.map(|(name, value)| Spoil::Plant(name, value))).collect()
     }
 
     pub(crate) fn all() -> Vec<Spoil> {
@@ -292,12 +316,17 @@ impl Spoil {
             let payload = edit(payload, outer, &mut |text| *text = Value::String(spoilt.payload.to_string()))?;
             return Some(Spoilt { payload, name: spoilt.name });
         }
+        if let Spoil::Plant(name, value) = self {
+            let is_free = payload.pointer(pointer)?.as_object().is_some_and(|object| !object.contains_key(*name));
+            let payload = is_free.then(|| edit(payload, pointer, &mut |object| object[*name] = value.clone()))??;
+            return Some(Spoilt { payload, name: Some((*name).to_owned()) });
+        }
         let mut spoilt = Spoilt { payload: payload.clone(), name: None };
         let new = match self {
             Spoil::Replace(value) => Some(value.clone()),
             Spoil::Wrap => Some(json!({"content": payload.pointer(pointer)?, "tag": 1})),
             Spoil::Turn(_, turn) => Some(turn(payload.pointer(pointer)?)?),
-            Spoil::Remove | Spoil::Rename(_) | Spoil::Double => None,
+            Spoil::Remove | Spoil::Rename(_) | Spoil::Double | Spoil::Plant(..) => None,
         };
         if let Some(new) = new {
             *spoilt.payload.pointer_mut(pointer)? = new;
