@@ -2,6 +2,8 @@
 //! two can disagree.
 
 pub(crate) mod cases;
+#[allow(dead_code, reason = "each of the files that share it uses its part")]
+pub(crate) mod laws;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
