@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
+use crate::undo_change::Request;
 use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
 
 /// The way the news came.
@@ -72,6 +73,8 @@ pub enum Targets {
     Attack(Attack),
     /// The attackers that the flow logs of a time show: an alarm need not name them.
     Search(Search),
+    /// The changes that a response or a notice tells of, to be taken back.
+    Undo(Box<Request>),
     /// Everything in the Region.
     Sweep,
 }

@@ -43,7 +43,7 @@ where
             }
         };
         let clients = Clients::from_environment().await;
-        let publisher = Publisher::new(&clients, &common);
+        let publisher = Publisher::new(guardrail, &clients, &common);
         let function = Function { guardrail, common, policy, gateway: gateway(&clients), publisher };
         let answer = service_fn(|event: LambdaEvent<Value>| function.answer(event));
         match lambda_runtime::Runtime::new(answer).run().await {

@@ -104,6 +104,7 @@ where
             ignored: None,
             results: Vec::new(),
             summary: BTreeMap::new(),
+            seal: None,
         }
     }
 

@@ -56,6 +56,7 @@ impl fmt::Debug for Failure {
 
 /// Publishes the notice and gives the function's answer. A target that failed fails the function, and so does a notice that nobody took.
 pub(crate) async fn report(publisher: &Publisher, response: Response) -> Result<Value, Failure> {
+    let response = publisher.seal(response).await;
     let unpublished = publisher.publish(&response).await.err();
     let failed: Vec<String> = response
         .results

@@ -180,6 +180,19 @@ impl Variables {
         self.parsed::<Arn>(variable)?.map(|arn| arn.of_service(variable, service)).transpose()
     }
 
+    /// The ARN of a key of KMS; not of an alias, which may come to name another key.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn kms_key(&mut self, variable: &'static str) -> Result<Option<String>, SettingsError> {
+        match self.arn(variable, "kms")? {
+            Some(arn) if !arn.contains(":key/") => {
+                Err(SettingsError::unusable(variable, format!("`{}` is not the ARN of a key", Excerpt(&arn))))
+            }
+            arn => Ok(arn),
+        }
+    }
+
     /// Ends the reading: whatever else begins like a setting is a mistake.
     ///
     /// # Errors
@@ -206,6 +219,7 @@ pub(crate) struct Common {
     pub(crate) failure_queue_url: Option<String>,
     pub(crate) role_arn: Option<String>,
     pub(crate) max_changes: usize,
+    pub(crate) seal_key_arn: Option<String>,
 }
 
 impl Common {
@@ -221,8 +235,9 @@ impl Common {
         })?;
         let role_arn = variables.arn("PALISADE_ROLE_ARN", "iam")?;
         let failure_queue_url = variables.parsed::<HttpUrl>("PALISADE_FAILURE_QUEUE_URL")?.map(|url| url.0);
+        let seal_key_arn = variables.kms_key("PALISADE_SEAL_KEY_ARN")?;
         let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
-        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes })
+        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes, seal_key_arn })
     }
 }
 

@@ -11,6 +11,7 @@ mod guardduty;
 mod member;
 mod schedule;
 mod source;
+mod undo;
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{AccountId, Excerpt, Region};

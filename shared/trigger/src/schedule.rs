@@ -28,6 +28,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     Ok(match foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         Some(why) => Reading::Ignored { cause, why },
         None if own.guardrail == Guardrail::DenySource => Reading::Ignored { cause, why: "a schedule names no source to deny".to_owned() },
+        None if own.guardrail == Guardrail::UndoChange => Reading::Ignored { cause, why: "only a person undoes a change".to_owned() },
         None => Reading::Trigger(Trigger { cause, targets: Targets::Sweep, dry_run: false }),
     })
 }
