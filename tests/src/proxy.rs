@@ -61,7 +61,7 @@ impl Call {
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         let reads = ["Describe", "Get", "List"].iter().any(|verb| self.action.starts_with(verb));
-        let harmless = ["Publish", "SendMessage", "StartQuery", "StopQuery"].contains(&self.action.as_str());
+        let harmless = ["Publish", "SendMessage", "StartQuery", "StopQuery", "GenerateMac", "VerifyMac"].contains(&self.action.as_str());
         !reads && !harmless && self.parameter("DryRun") != Some("true")
     }
 }

@@ -14,8 +14,7 @@ fn main() -> ExitCode {
             variable: "PALISADE_SEAL_KEY_ARN".to_owned(),
             what: "the KMS key of the seals, without which any notice could be made up".to_owned(),
         })?;
-        let region: Region =
-            variables.parsed("AWS_REGION")?.ok_or_else(|| SettingsError::unusable("AWS_REGION", "it is not set"))?;
+        let region: Region = variables.parsed("AWS_REGION")?.ok_or_else(|| SettingsError::unusable("AWS_REGION", "it is not set"))?;
         let policy = Policy::new(exemptions);
         let plan = move |undoing: &Undoing, now, refusals| policy.plan(undoing, now, refusals);
         Ok((plan, move |clients: &Clients| Undo::new(clients, key_arn, region)))

@@ -45,7 +45,8 @@ const LONGEST_PAYLOAD: usize = 16_000;
 pub fn undo_command(response: &Response, function: &str) -> String {
     let region = &response.region;
     let payload = json!({"undo": response, "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}).to_string();
-    let invoke = format!("aws lambda invoke --region {region} --function-name {} --payload fileb:///dev/stdin /dev/stdout", quoted(function));
+    let invoke =
+        format!("aws lambda invoke --region {region} --function-name {} --payload fileb:///dev/stdin /dev/stdout", quoted(function));
     if payload.len() <= LONGEST_PAYLOAD {
         return format!("printf %s {} | {invoke}", quoted(&payload));
     }

@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn the_order_of_members_and_white_space_do_not_matter() {
         let one: Value = serde_json::from_str(r#"{"b":[1,{"d":null,"c":"x"}],"a":true,"seal":{"time":"t","mac":"m"}}"#).unwrap();
-        let other: Value = serde_json::from_str(r#" { "seal" : {"mac":"other","time":"t"}, "a":true, "b":[1, {"c":"x","d":null}] } "#).unwrap();
+        let other: Value =
+            serde_json::from_str(r#" { "seal" : {"mac":"other","time":"t"}, "a":true, "b":[1, {"c":"x","d":null}] } "#).unwrap();
         assert_eq!(message_of(&one), message_of(&other));
         assert_eq!(message_of(&one), "palisade seal 1\n{\"a\":true,\"b\":[1,{\"c\":\"x\",\"d\":null}],\"seal\":{\"time\":\"t\"}}");
     }

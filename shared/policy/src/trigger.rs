@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
-use crate::undo_change::Request;
 use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
+use crate::undo_change::Request;
 
 /// The way the news came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

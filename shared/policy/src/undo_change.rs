@@ -18,11 +18,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::change::{
-    AclEntryChange, ApplyError, Change, FlowLogChange, IpSetChange, RuleChange, State, TagChange, TagRemoval, undo,
-};
-use crate::deny_source;
+use crate::change::{AclEntryChange, ApplyError, Change, FlowLogChange, IpSetChange, RuleChange, State, TagChange, TagRemoval, undo};
 use crate::denial::whole_seconds;
+use crate::deny_source;
 use crate::exemption::{self, Exemption};
 use crate::flow_log::{FlowLog, Vpc};
 use crate::guardrail::Guardrail;
@@ -96,9 +94,11 @@ impl Given {
             return Err(format!("it is of {}, and this function acts in {region} only", self.region));
         }
         let Some(seal) = &self.seal else {
-            return Err("it has no seal, so whether a function of Palisade wrote it can't be told; the AWS CLI commands of its notice undo it \
+            return Err(
+                "it has no seal, so whether a function of Palisade wrote it can't be told; the AWS CLI commands of its notice undo it \
                         too"
-                .to_owned());
+                .to_owned(),
+            );
         };
         let age = seal.time.duration_until(now);
         if age > LONGEST {
@@ -262,7 +262,9 @@ impl Policy {
                 (of, inverse) => {
                     let key = of.exemption_key();
                     match (of, &inverse) {
-                        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => drop(tags.insert((change.group_id.to_string(), key))),
+                        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => {
+                            drop(tags.insert((change.group_id.to_string(), key)))
+                        }
                         (Guardrail::EnableFlowLogs, Change::DeleteFlowLog(change)) => drop(tags.insert((change.vpc_id.to_string(), key))),
                         (Guardrail::DenySource, Change::DeleteAclEntry(change)) => {
                             tags.insert((change.acl_id.to_string(), deny_source::exemption_key(change.cidr)));

@@ -45,7 +45,9 @@ fn reason(payload: &Value) -> Result<String, TriggerError> {
 }
 
 fn exempt_for(payload: &Value) -> Result<SignedDuration, TriggerError> {
-    let problem = |text: &str| wrong("exemptFor", format!("can't be used: `{}` is not a time such as `90m`, `24h` or `7d`, at most 7 days", Excerpt(text)));
+    let problem = |text: &str| {
+        wrong("exemptFor", format!("can't be used: `{}` is not a time such as `90m`, `24h` or `7d`, at most 7 days", Excerpt(text)))
+    };
     match payload.get("exemptFor") {
         None => Ok(USUAL),
         Some(Value::String(text)) => match duration(text) {
@@ -58,7 +60,8 @@ fn exempt_for(payload: &Value) -> Result<SignedDuration, TriggerError> {
 
 /// `<n>m`, `<n>h` or `<n>d`, at least a minute.
 fn duration(text: &str) -> Option<SignedDuration> {
-    let (number, minutes) = [("m", 1), ("h", 60), ("d", 24 * 60)].into_iter().find_map(|(unit, of)| Some((text.strip_suffix(unit)?, of)))?;
+    let (number, minutes) =
+        [("m", 1), ("h", 60), ("d", 24 * 60)].into_iter().find_map(|(unit, of)| Some((text.strip_suffix(unit)?, of)))?;
     let plain = !number.is_empty() && number.len() <= 6 && number.bytes().all(|b| b.is_ascii_digit());
     let number: i64 = plain.then(|| number.parse().ok())??;
     (number > 0).then(|| SignedDuration::from_mins(number * minutes))

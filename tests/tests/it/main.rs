@@ -15,3 +15,4 @@ mod rooms;
 mod scene;
 mod settings;
 mod tool;
+mod undo;
