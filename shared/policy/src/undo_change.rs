@@ -261,16 +261,14 @@ impl Policy {
                 }
                 (of, inverse) => {
                     let key = of.exemption_key();
-                    match (of, &inverse) {
-                        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => {
-                            drop(tags.insert((change.group_id.to_string(), key)))
-                        }
-                        (Guardrail::EnableFlowLogs, Change::DeleteFlowLog(change)) => drop(tags.insert((change.vpc_id.to_string(), key))),
+                    tags.extend(match (of, &inverse) {
+                        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => Some((change.group_id.to_string(), key)),
+                        (Guardrail::EnableFlowLogs, Change::DeleteFlowLog(change)) => Some((change.vpc_id.to_string(), key)),
                         (Guardrail::DenySource, Change::DeleteAclEntry(change)) => {
-                            tags.insert((change.acl_id.to_string(), deny_source::exemption_key(change.cidr)));
+                            Some((change.acl_id.to_string(), deny_source::exemption_key(change.cidr)))
                         }
-                        _ => {}
-                    }
+                        _ => None,
+                    });
                     changes.push(inverse);
                 }
             }
