@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::change::{AclEntryChange, ApplyError, Change, FlowLogChange, IpSetChange, RuleChange, State, TagChange, TagRemoval, undo};
+use crate::cidr::Cidr;
 use crate::denial::whole_seconds;
 use crate::deny_source;
 use crate::exemption::{self, Exemption};
@@ -116,6 +117,8 @@ impl Given {
 pub struct Undoing {
     /// Whose changes they are.
     pub guardrail: Guardrail,
+    /// What the result is of: of a denial, the source.
+    pub resource: String,
     /// The changes that were made.
     pub changes: Vec<Change>,
     /// Where among the results it stood: the last is undone first.
@@ -459,10 +462,11 @@ fn judge_ip_set(model: &Undoing, change: &IpSetChange) -> Option<Standing> {
     if !change.remove.iter().all(has) || change.add.iter().any(has) {
         return obstructed(format!("{arn} was changed since"));
     }
-    // A set that was taken anew held nothing then but the source it was taken for, which it may have held before.
-    let more = set.addresses.iter().filter(|block| !change.remove.contains(block)).count();
-    if is_anew && more > usize::from(change.remove.is_empty()) {
-        return obstructed(format!("{arn} holds {more} denials that were made since"));
+    // A set that was taken anew held nothing then but the source that it was taken for, which it may have held before.
+    let of_result = |block: &&Cidr| model.resource == block.to_string();
+    let more = set.addresses.iter().filter(|block| !change.remove.contains(block) && !of_result(block)).count();
+    if is_anew && more > 0 {
+        return obstructed(format!("{arn} holds {more} {} made since", if more == 1 { "denial that was" } else { "denials that were" }));
     }
     open(Change::UpdateIpSet(change.clone()))
 }

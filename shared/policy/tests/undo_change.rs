@@ -24,7 +24,13 @@ use proptest::sample::{Index, select};
 /// At least 2,000 cases a law, each of which is undone three times; `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
     let asked = ProptestConfig::default();
-    ProptestConfig { cases: asked.cases.max(2_000), failure_persistence: None, max_shrink_time: 60_000, ..asked }
+    ProptestConfig {
+        cases: asked.cases.max(2_000),
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        max_global_rejects: 100_000,
+        ..asked
+    }
 }
 
 fn now() -> Timestamp {
@@ -35,6 +41,7 @@ fn now() -> Timestamp {
 fn undoing(guardrail: Guardrail, changes: &[Change]) -> Undoing {
     Undoing {
         guardrail,
+        resource: "sg-0a".to_owned(),
         changes: changes.to_vec(),
         rank: 0,
         reason: "CHG-1234".to_owned(),
@@ -179,7 +186,8 @@ proptest! {
         prop_assume!(of.verdict == Verdict::Change);
         let denying = &case.denying;
         let ip_sets = denying.ip_sets.iter().flatten().cloned().collect();
-        let before = Undoing { acls: denying.acls.clone(), ip_sets, ..undoing(Guardrail::DenySource, &of.changes) };
+        let resource = denying.source.to_string();
+        let before = Undoing { acls: denying.acls.clone(), ip_sets, resource, ..undoing(Guardrail::DenySource, &of.changes) };
         let Some(undone) = undone(&before)? else { return Ok(()) };
         let put = |change: &Change| matches!(change, Change::PutAclEntry(_));
         if case.settings.exemptions && denying.acls.len() == 1 && of.changes.iter().any(put) {

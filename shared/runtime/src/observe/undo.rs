@@ -125,6 +125,7 @@ impl Gateway for Undo {
         for (rank, made) in request.given.results.iter().enumerate() {
             let undoing = Undoing {
                 guardrail: request.given.guardrail,
+                resource: made.resource.clone(),
                 changes: made.changes.clone(),
                 rank,
                 reason: request.reason.clone(),
