@@ -145,8 +145,11 @@ pub fn text(response: &Response, undo_function: &str) -> String {
         paragraph(&mut text, &format!("… and {} more; the JSON of this notice has them all.", told.len() - MOST_RESOURCES));
     }
     if response.seal.is_some() {
-        let whole = if told.len() == 1 { "To undo it, and exempt it for a day" } else { "To undo all of it, and exempt it for a day" };
-        paragraph(&mut text, &format!("{whole} (say why in `reason`):\n  {}", undo_command(response, undo_function)));
+        let what = match words(response.guardrail).exempt {
+            Some(_) => "Or have undo-change put all of it back and exempt it for a day; say why in `reason`:",
+            None => "Or have undo-change put all of it back; say why in `reason`:",
+        };
+        paragraph(&mut text, &format!("{what}\n  {}", undo_command(response, undo_function)));
     }
     let changing = told.iter().any(|result| matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
     if let (true, Some(exempt)) = (changing, words(response.guardrail).exempt) {
@@ -234,7 +237,7 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
         let _ = writeln!(lines, "\n  {caveat}");
     }
     if !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed) {
-        lines.push_str("\n  To put it back as it was, by hand:\n");
+        lines.push_str("\n  To put it back as it was:\n");
         for change in &result.undo {
             let _ = writeln!(lines, "    {}", command(change, &response.region));
         }

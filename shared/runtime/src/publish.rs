@@ -57,8 +57,8 @@ impl Publisher {
         let parts = parts(response, &self.undo_function);
         let several = parts.len() > 1;
         for (part, gravest) in parts {
-            // Each must be undone without the others.
-            let part = if several { self.seal(part).await } else { part };
+            // Each must be undone without the others. Where KMS did not seal the whole, it is not asked again: people are waiting.
+            let part = if several && part.seal.is_some() { self.seal(part).await } else { part };
             let notice = notice(&part, gravest, &self.undo_function);
             if let Err(error) = self.send(&notice).await
                 && let Err(second) = self.fall_back(&notice, &error).await

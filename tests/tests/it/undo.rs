@@ -416,6 +416,49 @@ fn the_one_command_of_a_notice_has_undo_change_do_it() {
 }
 
 #[test]
+fn a_long_notice_is_handed_back_from_a_file() {
+    block_on(async {
+        let (scene, _, sealed) = enforced(CARVED).await;
+        let change: palisade_policy::change::Change = serde_json::from_value(sealed["results"][0]["changes"][0].clone()).unwrap();
+        let mut response = palisade_policy::response::Response {
+            guardrail: Guardrail::RevokeAdminIngress,
+            mode: Mode::Enforce,
+            account: scene.made.account.parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            trigger: palisade_policy::trigger::Cause::new(palisade_policy::trigger::Door::Direct),
+            ignored: None,
+            results: Vec::new(),
+            summary: BTreeMap::new(),
+            seal: None,
+        };
+        for changes in [1, 200] {
+            response.results = vec![palisade_policy::response::TargetResult {
+                resource: "it's".to_owned(),
+                outcome: palisade_policy::response::Outcome::Changed,
+                reason: "a `reason` that $(a shell) \"might\" read; %s \\n".to_owned(),
+                remarks: Vec::new(),
+                changes: vec![change.clone(); changes],
+                undo: Vec::new(),
+                permitted: None,
+                told: true,
+                exempt_until: None,
+                sketch: palisade_policy::plan::Sketch::default(),
+            }];
+            let notice = serde_json::to_string(&response).unwrap();
+            let command = palisade_policy::commands::undo_command(&response, "undo-change");
+            assert_eq!(command.contains("notice.json"), changes > 1, "{command}");
+            // What the CLI would be given, instead of the CLI.
+            let given =
+                in_a_shell(&format!("printf %s '{}' > notice.json; aws() {{ cat; }}; {command}", notice.replace('\'', r"'\''")), "", "")
+                    .await;
+            let payload: Value = serde_json::from_str(given.trim()).unwrap();
+            assert_eq!(payload["undo"], serde_json::from_str::<Value>(&notice).unwrap());
+            assert_eq!((&payload["reason"], &payload["dryRun"]), (&json!("undone by its notice"), &json!(false)));
+        }
+    });
+}
+
+#[test]
 fn undo_change_does_not_start_without_the_key_of_the_seals() {
     aws();
     block_on(async {
