@@ -32,6 +32,7 @@ use crate::plan::{Fate, Plan, Sketch, SketchLine, Verdict};
 use crate::response::Mode;
 use crate::seal::Seal;
 use crate::security_group::{Direction, Rule, SecurityGroup, Tags, is_reserved};
+use crate::traffic::list;
 
 /// How long a response can be undone after it was sealed.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -217,7 +218,8 @@ impl Policy {
         if inverses.is_empty() && obstacles.is_empty() {
             return plan(Verdict::Compliant, "it is as it was before".to_owned(), Vec::new(), Vec::new());
         }
-        let (changes, remarks) = self.with_exemptions(undoing, inverses, now, &mut obstacles);
+        let (changes, mut remarks) = self.with_exemptions(undoing, inverses, now, &mut obstacles);
+        remarks.extend(changes.iter().filter_map(lost_tags));
         if refusals > 0 {
             obstacles.push("AWS has no room for what would come back".to_owned());
         }
@@ -299,6 +301,13 @@ impl Policy {
         first.extend(changes);
         (first, remarks)
     }
+}
+
+/// What a person must know of a rule that comes back without some of its tags.
+fn lost_tags(change: &Change) -> Option<String> {
+    let Change::AuthorizeRule(change) = change else { return None };
+    let lost: Vec<String> = change.rule.tags.keys().filter(|key| is_reserved(key)).cloned().collect();
+    (!lost.is_empty()).then(|| format!("{} comes back without {}, which only AWS itself can set", change.rule, list(&lost)))
 }
 
 /// The exemption that a person asks for.

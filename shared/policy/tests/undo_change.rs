@@ -286,3 +286,30 @@ fn a_longer_exemption_stays_and_a_shorter_one_gives_way() {
         assert!(stays || now == "until=2026-11-22T12:00:00Z reason=CHG-1234", "{now}");
     }
 }
+
+#[test]
+fn tags_that_only_aws_can_set_do_not_come_back_and_that_is_told() {
+    let rule = palisade_policy::security_group::Rule {
+        id: None,
+        direction: palisade_policy::security_group::Direction::Ingress,
+        traffic: palisade_policy::traffic::Traffic::All,
+        source: palisade_policy::security_group::Source::Cidr("0.0.0.0/0".parse().unwrap()),
+        description: None,
+        tags: Tags::from([("aws:cloudformation:stack-name".to_owned(), "web".to_owned())]),
+    };
+    let group_id: palisade_policy::id::SecurityGroupId = "sg-0a".parse().unwrap();
+    let group = SecurityGroup {
+        id: group_id.clone(),
+        name: "web".to_owned(),
+        owner: "111122223333".parse().unwrap(),
+        vpc: None,
+        tags: Tags::new(),
+        rules: Vec::new(),
+        prefix_lists: std::collections::BTreeMap::new(),
+    };
+    let revoked = Change::RevokeRule(palisade_policy::change::RuleChange { group_id, rule });
+    let plan = plan(&Undoing { groups: vec![group], ..undoing(Guardrail::RevokeAdminIngress, &[revoked]) });
+    assert_eq!(plan.verdict, Verdict::Change);
+    let told = "all traffic from 0.0.0.0/0 comes back without aws:cloudformation:stack-name, which only AWS itself can set";
+    assert!(plan.remarks.contains(&told.to_owned()), "{:?}", plan.remarks);
+}
