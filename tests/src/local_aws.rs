@@ -64,6 +64,14 @@ impl Drop for LocalAws {
     }
 }
 
+/// The AWS CLI of the virtual environment, once a local AWS was started.
+///
+/// # Errors
+/// When cargo's target folder can't be told.
+pub fn aws_cli() -> anyhow::Result<PathBuf> {
+    Ok(folder()?.join("bin").join("aws"))
+}
+
 fn folder() -> anyhow::Result<PathBuf> {
     Ok(binaries::target_folder()?.join("local-aws"))
 }

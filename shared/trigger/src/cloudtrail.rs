@@ -61,7 +61,7 @@ fn targets(guardrail: Guardrail, source: Option<&str>, event_name: &str, detail:
         Guardrail::RevokeAdminIngress => opened(event_name, detail),
         Guardrail::StripDefaultGroup => filled(event_name, detail),
         Guardrail::EnableFlowLogs => unwatched(event_name, detail),
-        Guardrail::DenySource | Guardrail::LiftDenials => Ok(None),
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => Ok(None),
     }
 }
 

@@ -115,7 +115,7 @@ fn judged(guardrail: Guardrail) -> Option<ResourceType> {
     match guardrail {
         Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => Some(ResourceType::SecurityGroup),
         Guardrail::EnableFlowLogs => Some(ResourceType::Vpc),
-        Guardrail::DenySource | Guardrail::LiftDenials => None,
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => None,
     }
 }
 
@@ -155,7 +155,7 @@ fn not_judged(
         Guardrail::RevokeAdminIngress => resource_type == GROUP,
         Guardrail::StripDefaultGroup => [GROUP, VPC].contains(&resource_type),
         Guardrail::EnableFlowLogs => resource_type == VPC,
-        Guardrail::DenySource | Guardrail::LiftDenials => false,
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => false,
     };
     if !is_ours {
         return Ok(Some(format!("a resource of type `{}` is not for {guardrail}", Excerpt(resource_type))));

@@ -17,3 +17,4 @@ mod rooms;
 mod scene;
 mod settings;
 mod tool;
+mod undo;
