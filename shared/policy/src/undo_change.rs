@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::change::{AclEntryChange, ApplyError, Change, FlowLogChange, IpSetChange, RuleChange, State, TagChange, TagRemoval, undo};
 use crate::cidr::Cidr;
-use crate::denial::whole_seconds;
+use crate::denial::{self, whole_seconds};
 use crate::deny_source;
 use crate::exemption::{self, Exemption};
 use crate::flow_log::{FlowLog, Vpc};
@@ -122,6 +122,8 @@ pub struct Undoing {
     pub resource: String,
     /// The changes that were made.
     pub changes: Vec<Change>,
+    /// The changes of the results after it, which are undone before it, where that has not been done yet.
+    pub later: Vec<Vec<Change>>,
     /// Where among the results it stood: the last is undone first.
     pub rank: usize,
     /// Why it is undone.
@@ -203,7 +205,7 @@ impl Policy {
             exposure: undoing.rank as u128,
         };
         // The changes of one result build upon each other, so each is judged on what the ones before it leave.
-        let mut model = undoing.clone();
+        let mut model = undoing.before_later();
         let (mut inverses, mut obstacles) = (Vec::new(), Vec::new());
         for inverse in undo(&undoing.changes) {
             match judge(&model, &inverse) {
@@ -272,6 +274,10 @@ impl Policy {
                         (Guardrail::DenySource, Change::DeleteAclEntry(change)) => {
                             Some((change.acl_id.to_string(), deny_source::exemption_key(change.cidr)))
                         }
+                        // A denial that was extended ends as early as it did; it must not be extended again.
+                        (Guardrail::DenySource, Change::PutTag(tag)) if tag.previous.is_some() => {
+                            denial::read_key(&tag.key).map(|(_, source)| (tag.resource.clone(), deny_source::exemption_key(source)))
+                        }
                         _ => None,
                     });
                     changes.push(inverse);
@@ -328,6 +334,28 @@ impl Wanted {
 }
 
 impl Undoing {
+    /// As things are when the later results have been undone, those that can be.
+    fn before_later(&self) -> Self {
+        let mut model = self.clone();
+        for changes in self.later.iter().rev() {
+            let mut next = model.clone();
+            let mut inverses = undo(changes).into_iter().filter(|change| self.has(resource(change)));
+            let all = inverses.all(|inverse| match judge(&next, &inverse) {
+                Standing::Already => true,
+                Standing::Open(inverse) => next.make(&inverse).is_ok(),
+                Standing::Obstructed(_) => false,
+            });
+            if all {
+                model = next;
+            }
+        }
+        model
+    }
+
+    fn has(&self, resource: &str) -> bool {
+        self.tags_of(resource).is_some() || self.ip_sets.iter().any(|set| set.arn.as_str() == resource)
+    }
+
     fn tags_of(&self, resource: &str) -> Option<&Tags> {
         let groups = self.groups.iter().map(|group| (group.id.as_str(), &group.tags));
         let vpcs = self.vpcs.iter().map(|vpc| (vpc.id.as_str(), &vpc.tags));

@@ -43,6 +43,7 @@ fn undoing(guardrail: Guardrail, changes: &[Change]) -> Undoing {
         guardrail,
         resource: "sg-0a".to_owned(),
         changes: changes.to_vec(),
+        later: Vec::new(),
         rank: 0,
         reason: "CHG-1234".to_owned(),
         until: "2026-11-22T12:00:00Z".parse().unwrap(),

@@ -112,11 +112,10 @@ async fn undone_wrong(case: &Case) -> Result<(), String> {
     }
     let mut undo = Undo::of(case, &scene.made, vec![]).await;
     // Each notice can be undone alone; the last is undone first.
-    for notice in done.notices.iter().rev() {
+    for notice in done.notices.iter().filter(|notice| notice.json.get("seal").is_some()).rev() {
         let act = undo.undo(&notice.json).await;
-        let outcomes = outcomes(&act);
-        if outcomes.is_empty() || outcomes.iter().any(|outcome| outcome != "changed") {
-            return Err(format!("undone: {outcomes:?} {:?}", act.answer));
+        if outcomes(&act).iter().any(|outcome| outcome != "changed") || outcomes(&act).is_empty() {
+            return Err(format!("undone: {:?}", act.answer));
         }
         if act.response().unwrap()["seal"]["mac"].as_str().is_none() {
             return Err("the undoing has no seal".to_owned());
@@ -140,7 +139,13 @@ async fn undone_wrong(case: &Case) -> Result<(), String> {
         && case.world.settings.get("PALISADE_EXEMPTIONS").is_none_or(|set| set != "off")
     {
         let again = function.deliver().await;
-        if outcomes(&again).iter().any(|outcome| outcome == "changed") || state(&scene.made).await != before {
+        // It may go on to others, whom the blast radius had left for later.
+        let changed = |act: &Act| -> Vec<Value> {
+            let results = act.response().unwrap_or(Value::Null)["results"].as_array().cloned().unwrap_or_default();
+            results.iter().filter(|result| result["outcome"] == "changed").map(|result| result["resource"].clone()).collect()
+        };
+        let (first, second) = (changed(&done), changed(&again));
+        if second.iter().any(|resource| first.contains(resource)) || (second.is_empty() && state(&scene.made).await != before) {
             return Err(format!("the guardrail did it again: {:?}", again.answer));
         }
     }

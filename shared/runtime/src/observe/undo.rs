@@ -127,6 +127,7 @@ impl Gateway for Undo {
                 guardrail: request.given.guardrail,
                 resource: made.resource.clone(),
                 changes: made.changes.clone(),
+                later: request.given.results.iter().skip(rank + 1).map(|made| made.changes.clone()).collect(),
                 rank,
                 reason: request.reason.clone(),
                 until,
@@ -141,7 +142,8 @@ impl Gateway for Undo {
     }
 
     async fn observe(&self, own: &AccountId, of: &Undoing) -> Result<Observed<Undoing>, AwsError> {
-        self.read(own, of.clone()).await
+        // By now the later ones are undone, or are not: what is there counts.
+        self.read(own, Undoing { later: Vec::new(), ..of.clone() }).await
     }
 
     async fn apply(&self, state: &Undoing, changes: &[Change]) -> Result<(), Interrupted> {
