@@ -446,6 +446,7 @@ fn a_long_notice_is_handed_back_from_a_file() {
                 undo: Vec::new(),
                 permitted: None,
                 told: true,
+                wrong: None,
                 exempt_until: None,
                 sketch: palisade_policy::plan::Sketch::default(),
             }];
