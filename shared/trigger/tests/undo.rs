@@ -1,6 +1,6 @@
 //! What a call asks `undo-change` to undo: what is taken, and what is an error that names the member.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 use jiff::SignedDuration;
 use palisade_policy::guardrail::Guardrail;

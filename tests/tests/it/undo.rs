@@ -72,6 +72,10 @@ async fn state(made: &Made) -> BTreeMap<String, Vec<String>> {
             Resource::IpSet(_) => Tags::new(),
         };
         let mut lines = resource.lines();
+        if matches!(&resource, Resource::IpSet(set) if set.addresses.is_empty()) {
+            // Of a set that denies nobody its description says nothing, and the local AWS keeps one that is to go.
+            lines.clear();
+        }
         lines.extend(tags.iter().map(|(key, value)| format!("{key} = {value}")));
         state.insert(id, lines);
     }
