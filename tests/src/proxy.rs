@@ -125,6 +125,8 @@ impl Account {
                 let _ = self.forward(request, &call, "").await;
                 Err(HangUp)
             }
+            Some(How::Reset) => Err(HangUp),
+            Some(How::Hang) => std::future::pending().await,
             Some(How::WaitAndTell(_, element)) => self.forward(request, &call, element).await,
             Some(How::Wait(_)) | None => match stand_in {
                 Some(StandIn::Refusal(status, code)) => Ok(refusal(status, code, &call)),
@@ -133,6 +135,9 @@ impl Account {
             },
         };
         call.status = answered.as_ref().ok().map(|response| response.status().as_u16());
+        if let (true, Some(gate)) = (call.is_mutation(), &self.stub.after_changes) {
+            gate.pass().await;
+        }
         self.seen().calls.push(call);
         answered
     }

@@ -94,7 +94,7 @@ pub async fn start(case: &Case, made: &Made, proxy: &Proxy, mode: Mode) -> anyho
 pub fn stub(case: &Case, made: &Made) -> Stub {
     let wanted = &case.world.stub;
     let owners = wanted.owners.iter().map(|(group, owner)| (made.real(group).to_owned(), owner.clone())).collect();
-    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), faults: Vec::new() }
+    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), ..Stub::default() }
 }
 
 /// Plays a case: twice in dry run, and then, if wanted, twice in enforcement.
@@ -150,17 +150,12 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         }
         enforced = Some((first, second));
     }
-    let lines = |snapshot: &Snapshot| -> BTreeMap<String, Vec<String>> {
-        let told = |line: &String| without_times(case, &made.with_literal_ids(line));
-        let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
-        shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
-    };
     let literal = |act: Act| act.told(case, &made);
     Ok(Play {
         name: case.name.clone(),
         event: serde_json::from_str(&case.event).unwrap_or(Value::Null),
-        before: lines(&before),
-        after: lines(&made.read().await?),
+        before: shown(case, &made, &before),
+        after: shown(case, &made, &made.read().await?),
         dry_run: literal(dry_run)?,
         enforced: enforced.map(|(first, second)| Ok::<_, anyhow::Error>((literal(first)?, literal(second)?))).transpose()?,
         broken: broken.iter().map(|broken| made.with_literal_ids(broken)).collect(),
@@ -190,6 +185,14 @@ fn without_times(case: &Case, text: &str) -> String {
         }
     }
     without
+}
+
+/// The state of the case's resources as lines, by literal id.
+#[must_use]
+pub fn shown(case: &Case, made: &Made, snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
+    let told = |line: &String| without_times(case, &made.with_literal_ids(line));
+    let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
+    shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
 }
 
 /// The resources whose state a case shows.
@@ -334,7 +337,8 @@ impl Play {
 }
 
 /// The JSON of the notices is the answer: whole in one, or its results in order over several.
-fn told_alike(act: &Act) -> Vec<String> {
+#[must_use]
+pub fn told_alike(act: &Act) -> Vec<String> {
     let Some(response) = act.response() else {
         return act.notices.iter().map(|_| "a notice without a response".to_owned()).collect();
     };
@@ -368,7 +372,8 @@ fn left_for_later(act: &Act) -> bool {
 }
 
 /// Applies the changes that the answer names to a model of what was there, and compares with what is there.
-fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
+#[must_use]
+pub fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
     let act = Act { answer: answer.clone(), notices: Vec::new(), calls: Vec::new() };
     let response = act.response().unwrap_or(Value::Null);
     let enforced = response.get("mode").and_then(Value::as_str) == Some("enforce");

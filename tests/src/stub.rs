@@ -20,6 +20,8 @@ pub struct Stub {
     pub query_results: Option<Vec<BTreeMap<String, String>>>,
     /// Calls that go wrong.
     pub faults: Vec<Fault>,
+    /// A gate at which every call waits that has changed something, before it is answered: a test may look at what is there then.
+    pub after_changes: Option<Arc<Gate>>,
 }
 
 /// Some calls of an action go wrong.
@@ -47,6 +49,10 @@ pub enum How {
     Answer(String),
     /// AWS does it, and the answer is lost on the way.
     LoseAnswer,
+    /// The connection is reset before AWS has seen the call.
+    Reset,
+    /// No answer comes, nor does AWS do it.
+    Hang,
     /// The answer is what the first call of the action was answered: EC2's reads may be old.
     AnswerOfFirst,
     /// It waits at a gate.

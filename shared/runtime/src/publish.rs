@@ -6,6 +6,7 @@ use palisade_policy::response::{Outcome, Response};
 use serde_json::{Value, json};
 
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::settings::Common;
 
 /// SNS takes 256 KiB, attributes and all ("Publish", `Message`), and so do a queue and a line of the log, where the message is escaped
@@ -41,11 +42,13 @@ impl Publisher {
     ///
     /// # Errors
     /// When neither SNS nor the queue took a notice: then the caller must carry it on.
-    pub(crate) async fn publish(&self, response: &Response) -> Result<(), String> {
+    pub(crate) async fn publish(&self, response: &Response, deadline: Deadline) -> Result<(), String> {
         let mut lost = Vec::new();
-        for notice in notices(response) {
-            if let Err(error) = self.send(&notice).await
-                && let Err(second) = self.fall_back(&notice, &error).await
+        let notices = notices(response);
+        for (at, notice) in notices.iter().enumerate() {
+            let left = notices.len() - at;
+            if let Err(error) = deadline.tell(left, true, self.send(notice)).await
+                && let Err(second) = self.fall_back(notice, &error, deadline, left).await
             {
                 lost.push(format!("the notice was not published: {error}; {second}"));
             }
@@ -68,14 +71,15 @@ impl Publisher {
 
     /// A retry by Lambda could not carry the notice, for it would find nothing to do: so the log has it whole, and the queue, as the
     /// input of `aws sns publish --cli-input-json`.
-    async fn fall_back(&self, notice: &Notice, error: &AwsError) -> Result<(), String> {
+    async fn fall_back(&self, notice: &Notice, error: &AwsError, deadline: Deadline, left: usize) -> Result<(), String> {
         let body = self.as_cli_input(notice).to_string();
         tracing::error!(%error, notice = body, "the notice was not published");
         let Some(url) = &self.failure_queue_url else {
             return Err("and there is no PALISADE_FAILURE_QUEUE_URL to keep it".to_owned());
         };
-        let sent = self.sqs.send_message().queue_url(url).message_body(body).send().await;
-        sent.map(drop).map_err(|error| format!("nor did the failure queue take it: {}", AwsError::new("SendMessage", &error)))
+        let call = self.sqs.send_message().queue_url(url).message_body(body);
+        let sent = async { call.send().await.map(drop).map_err(|error| AwsError::new("SendMessage", &error)) };
+        deadline.tell(left, false, sent).await.map_err(|error| format!("nor did the failure queue take it: {error}"))
     }
 
     fn as_cli_input(&self, notice: &Notice) -> Value {

@@ -6,10 +6,13 @@
 
 mod cases;
 mod default_groups;
+mod deadline;
 mod denials;
+mod every_call_fails;
 mod faults;
 mod flow_logs;
 mod notices;
+mod packets;
 mod races;
 mod rooms;
 mod scene;

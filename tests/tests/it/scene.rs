@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 
 use palisade_policy::response::Mode;
 use palisade_tests::binaries;
@@ -11,7 +12,7 @@ use palisade_tests::lambda::{Answer, Lambda};
 use palisade_tests::local_aws::LocalAws;
 use palisade_tests::proxy::Proxy;
 use palisade_tests::replay::{self, Act};
-use palisade_tests::stub::{Fault, How, Stub};
+use palisade_tests::stub::{Fault, Gate, How, Stub};
 use palisade_tests::world::Made;
 use serde_json::Value;
 
@@ -50,7 +51,52 @@ impl Scene {
 
     /// A function behind a proxy where these calls go wrong.
     pub(crate) async fn function(&self, mode: Mode, faults: Vec<Fault>) -> Function {
-        let stub = Stub { faults, ..replay::stub(&self.case, &self.made) };
+        self.behind(mode, Stub { faults, ..replay::stub(&self.case, &self.made) }).await
+    }
+
+    /// A function behind a proxy where these calls go wrong, and every change waits at the gate before it is answered.
+    pub(crate) async fn watched(&self, faults: Vec<Fault>, gate: &Arc<Gate>) -> Function {
+        let after_changes = Some(Arc::clone(gate));
+        self.behind(Mode::Enforce, Stub { faults, after_changes, ..replay::stub(&self.case, &self.made) }).await
+    }
+
+    /// Enforces where nothing goes wrong.
+    pub(crate) async fn enforce(&self) -> Act {
+        self.function(Mode::Enforce, Vec::new()).await.deliver().await
+    }
+
+    /// Enforces, and does something else while the first call of this action waits.
+    pub(crate) async fn enforce_while<T>(&self, action: &'static str, deed: impl Future<Output = T>) -> (Act, T) {
+        let gate = Arc::new(Gate::default());
+        let held = Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
+        let mut function = self.function(Mode::Enforce, vec![held]).await;
+        let meanwhile = async {
+            gate.reached().await;
+            let done = deed.await;
+            gate.open();
+            done
+        };
+        let mut delivery = pin!(function.deliver());
+        let done = tokio::select! {
+            act = &mut delivery => panic!("it never called {action}: {:?}", act.answer),
+            done = meanwhile => done,
+        };
+        (delivery.await, done)
+    }
+
+    /// Enforces, and kills the function where it would call this action the first time.
+    pub(crate) async fn crash_before(&self, action: &'static str) {
+        let gate = Arc::new(Gate::default());
+        let held = Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
+        let mut function = self.function(Mode::Enforce, vec![held]).await;
+        tokio::select! {
+            act = function.deliver() => panic!("it never called {action}: {:?}", act.answer),
+            () = gate.reached() => {}
+        }
+        function.lambda.stop().await.unwrap();
+    }
+
+    async fn behind(&self, mode: Mode, stub: Stub) -> Function {
         let proxy = Proxy::start(aws(), &self.made.account, stub).await.unwrap();
         let lambda = replay::start(&self.case, &self.made, &proxy, mode).await.unwrap();
         Function { lambda, proxy, event: self.made.with_real_ids(&self.case.event) }

@@ -11,6 +11,7 @@ use palisade_policy::network_acl::AclEntry;
 use palisade_policy::security_group::Direction;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::Interrupted;
 use crate::observe::ip_set::Waf;
 use crate::observe::network_acl;
@@ -28,27 +29,32 @@ const MOVED: [&str; 5] = [
 ];
 
 /// Makes the changes one after the other: their order is what makes a crash between two of them harmless.
-pub(crate) async fn apply(ec2: &Client, waf: &Waf, changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, waf: &Waf, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for change in changes {
-        let done = match change {
-            Change::PutTag(tag) => put_tag(ec2, tag, false).await,
-            Change::DeleteTag(tag) => delete_tag(ec2, tag, false).await,
-            Change::PutAclEntry(entry) => put_entry(ec2, entry, false).await,
-            Change::DeleteAclEntry(entry) => match still_there(ec2, entry).await {
-                Ok(true) => delete_entry(ec2, entry, false).await,
-                Ok(false) => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
-                Err(error) => Err(error),
-            },
-            Change::UpdateIpSet(change) => update_ip_set(waf, change).await,
-            _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
-        };
-        if let Err(error) = done {
+        if !deadline.leaves_a_call() {
+            return Err(Interrupted::OutOfTime { made });
+        }
+        if let Err(error) = deadline.act(make(ec2, waf, change)).await {
             return Err(interrupted(error, made));
         }
         made.push(change.clone());
     }
     Ok(())
+}
+
+async fn make(ec2: &Client, waf: &Waf, change: &Change) -> Result<(), AwsError> {
+    match change {
+        Change::PutTag(tag) => put_tag(ec2, tag, false).await,
+        Change::DeleteTag(tag) => delete_tag(ec2, tag, false).await,
+        Change::PutAclEntry(entry) => put_entry(ec2, entry, false).await,
+        Change::DeleteAclEntry(entry) => match still_there(ec2, entry).await? {
+            true => delete_entry(ec2, entry, false).await,
+            false => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
+        },
+        Change::UpdateIpSet(change) => update_ip_set(waf, change).await,
+        _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
+    }
 }
 
 /// Asks EC2, with `DryRun`, whether the role may make these calls. WAF has no such thing.

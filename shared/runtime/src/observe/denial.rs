@@ -12,6 +12,7 @@ use palisade_policy::trigger::{Attack, Cause, Pattern, Targets};
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::ip_set::Waf;
 use crate::observe::search::{self, Thresholds};
@@ -184,8 +185,8 @@ impl Gateway for Denials {
         Ok(Observed::State(Denying { acls, ip_sets, ..of.clone() }))
     }
 
-    async fn apply(&self, _state: &Denying, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::denial::apply(&self.ec2, &self.waf, changes).await
+    async fn apply(&self, _state: &Denying, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::denial::apply(&self.ec2, &self.waf, changes, deadline).await
     }
 
     async fn permitted(&self, _state: &Denying, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
@@ -233,8 +234,8 @@ impl Gateway for StandingDenials {
         }
     }
 
-    async fn apply(&self, _state: &Lifting, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::denial::apply(&self.ec2, &self.waf, changes).await
+    async fn apply(&self, _state: &Lifting, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::denial::apply(&self.ec2, &self.waf, changes, deadline).await
     }
 
     async fn permitted(&self, _state: &Lifting, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
