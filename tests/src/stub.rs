@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -53,6 +54,8 @@ pub enum How {
     Reset,
     /// No answer comes, nor does AWS do it.
     Hang,
+    /// AWS does it after so long.
+    Late(Duration),
     /// The answer is what the first call of the action was answered: EC2's reads may be old.
     AnswerOfFirst,
     /// It waits at a gate.
@@ -93,11 +96,12 @@ pub(crate) enum StandIn {
     Json(Value),
 }
 
-impl Stub {
-    pub(crate) fn fault(&self, action: &str, call: usize) -> Option<&How> {
-        self.faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
-    }
+/// How this call of the action goes wrong, if it does.
+pub(crate) fn fault<'a>(faults: &'a [Fault], action: &str, call: usize) -> Option<&'a How> {
+    faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
+}
 
+impl Stub {
     /// The answer to a call that the local AWS answers wrongly or not at all, as documented by AWS. `calls` counts those of the action.
     pub(crate) fn stand_in(&self, action: &str, is_dry_run: bool, calls: usize) -> Option<StandIn> {
         match (action, &self.query_results) {

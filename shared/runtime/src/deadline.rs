@@ -67,12 +67,7 @@ impl Deadline {
 
     /// One of `left` notices that have yet to be told, cut off when its share of the time is over. A way that must leave time for
     /// `another` gets the half of it.
-    pub(crate) async fn tell<T>(
-        self,
-        left: usize,
-        another: bool,
-        part: impl Future<Output = Result<T, AwsError>>,
-    ) -> Result<T, AwsError> {
+    pub(crate) async fn tell<T>(self, left: usize, another: bool, part: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
         let now = Instant::now();
         let parts = u32::try_from(left.max(1)).unwrap_or(u32::MAX).saturating_mul(if another { 2 } else { 1 });
         let share = self.telling.saturating_duration_since(now) / parts;

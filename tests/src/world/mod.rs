@@ -15,6 +15,7 @@ use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::types::{AddPrefixListEntry, ResourceType, Tag, TagSpecification};
 use palisade_policy::change::{ApplyError, Change};
 use palisade_policy::flow_log::Vpc;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::IpSetArn;
 use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::NetworkAcl;
@@ -175,6 +176,23 @@ impl Made {
         self.read_acls(&mut snapshot).await?;
         self.read_ip_sets(&mut snapshot).await?;
         self.read_vpcs(&mut snapshot).await?;
+        Ok(snapshot)
+    }
+
+    /// Reads only what this guardrail may change.
+    ///
+    /// # Errors
+    /// When the local AWS answers what can't be read.
+    pub async fn read_of(&self, guardrail: Guardrail) -> anyhow::Result<Snapshot> {
+        let mut snapshot = Snapshot::new();
+        match guardrail {
+            Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => self.read_groups(&mut snapshot).await?,
+            Guardrail::EnableFlowLogs => self.read_vpcs(&mut snapshot).await?,
+            Guardrail::DenySource | Guardrail::LiftDenials => {
+                self.read_acls(&mut snapshot).await?;
+                self.read_ip_sets(&mut snapshot).await?;
+            }
+        }
         Ok(snapshot)
     }
 

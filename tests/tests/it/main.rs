@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 mod cases;
-mod default_groups;
 mod deadline;
+mod default_groups;
 mod denials;
 mod every_call_fails;
 mod faults;
@@ -18,3 +18,4 @@ mod rooms;
 mod scene;
 mod settings;
 mod tool;
+mod two_guardrails;

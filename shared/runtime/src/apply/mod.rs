@@ -243,7 +243,9 @@ pub(crate) fn gone(resource: &str, told: Plan) -> TargetResult {
 fn is_addition(change: &Change) -> bool {
     match change {
         Change::AuthorizeRule(_) | Change::CreateFlowLog(_) | Change::PutAclEntry(_) | Change::PutTag(_) => true,
-        Change::RevokeRule(_) | Change::DeleteFlowLog(_) | Change::DeleteAclEntry(_) | Change::DeleteTag(_) | Change::UpdateIpSet(_) => false,
+        Change::RevokeRule(_) | Change::DeleteFlowLog(_) | Change::DeleteAclEntry(_) | Change::DeleteTag(_) | Change::UpdateIpSet(_) => {
+            false
+        }
     }
 }
 
@@ -266,7 +268,7 @@ pub(crate) fn left(guardrail: Guardrail, mode: Mode, resource: &str, plan: Plan,
         remarks: vec![how],
         changes: Vec::new(),
         undo: Vec::new(),
-        sketch: Sketch::default(),
+        sketch: Sketch { name: plan.sketch.name.clone(), ..Sketch::default() },
         ..result(resource, Plan { unread: None, ..plan })
     }
 }
