@@ -197,10 +197,7 @@ impl State {
                 *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
                 let headers = [
                     ("lambda-runtime-aws-request-id", event.request_id),
-                    (
-                        "lambda-runtime-deadline-ms",
-                        deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string(),
-                    ),
+                    ("lambda-runtime-deadline-ms", deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string()),
                     ("lambda-runtime-invoked-function-arn", self.function_arn.clone()),
                     ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned()),
                 ];
@@ -232,9 +229,10 @@ impl State {
     fn settle(&self, request_id: &str, answer: Answer) {
         let deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner).take();
         let answer = match deadline {
-            Some(deadline) if SystemTime::now() > deadline => {
-                Answer::Error { kind: "Sandbox.Timedout".to_owned(), message: format!("Task timed out, and would have answered {answer:?}") }
-            }
+            Some(deadline) if SystemTime::now() > deadline => Answer::Error {
+                kind: "Sandbox.Timedout".to_owned(),
+                message: format!("Task timed out, and would have answered {answer:?}"),
+            },
             _ => answer,
         };
         if let Some(waiting) = self.waiting().remove(request_id) {

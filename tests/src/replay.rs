@@ -134,6 +134,7 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         let second = act(&mut lambda, &proxy, &event).await?;
         let logged = lambda.stop().await?;
         broken.extend(predicted_otherwise(&before, &after, &first.answer));
+        broken.extend(rehearsed_otherwise(&first_told, &told(&first)?));
         broken.extend(told_alike(&first));
         broken.extend(told_alike(&second));
         broken.extend(logged_wrong(&logged, [&first, &second]));
@@ -410,6 +411,26 @@ pub fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer)
         broken.push("resources came or went".to_owned());
     }
     broken
+}
+
+/// Dry run and enforcement plan the same: what would be changed is changed, for the reason that was given, and taken back alike.
+fn rehearsed_otherwise(dry_run: &Act, enforced: &Act) -> Vec<String> {
+    let results = |act: &Act| act.response().and_then(|response| response.get("results")?.as_array().cloned()).unwrap_or_default();
+    let played = |result: &Value| {
+        let mut result = result.clone();
+        if let Some(members) = result.as_object_mut() {
+            // Only a dry run asks for permission, and only a change leaves what was read after it to be told.
+            members.remove("permitted");
+            members.remove("remarks");
+            if members.get("outcome") == Some(&json!("would-change")) {
+                members.insert("outcome".to_owned(), json!("changed"));
+            }
+        }
+        result
+    };
+    let (rehearsed, done): (Vec<Value>, Vec<Value>) =
+        (results(dry_run).iter().map(played).collect(), results(enforced).iter().map(played).collect());
+    if rehearsed == done { Vec::new() } else { vec![format!("the dry run said\n    {rehearsed:?}\n  but enforcement did\n    {done:?}")] }
 }
 
 /// Every line of the log is JSON; each outcome has one at INFO, and that carries the request id.

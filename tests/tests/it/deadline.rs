@@ -38,9 +38,9 @@ fn what_there_is_no_time_for_is_refused_by_name_and_the_next_run_does_it() {
             ("strip-default-group/named-vpcs-by-direct-call", "securityGroupIds"),
             ("enable-flow-logs/sweep-of-vpcs", "vpcIds"),
             ("deny-source/three-sources-one-acl", "sources"),
-            ("lift-denials/many-acls-and-pages", "sweep"),
+            ("lift-denials/acls-over-the-blast-radius", "sweep"),
         ] {
-            let scene = Scene::of(case).await;
+            let scene = Scene::with(case, &[("PALISADE_MAX_CHANGES", "50")]).await;
             let mut function = scene.function(Mode::Enforce, Vec::new()).await;
             let act = deliver_in(Duration::from_secs(20), &mut function).await;
             assert!(matches!(act.answer, Answer::Response(_)), "{case}: Lambda need not come back: {:?}", act.answer);

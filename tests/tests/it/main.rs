@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+mod blast_radius;
 mod cases;
 mod deadline;
 mod default_groups;
