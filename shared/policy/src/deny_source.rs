@@ -202,6 +202,8 @@ impl Policy {
 
         let sketch = sketch(denying, &changes);
         if !changes.is_empty() {
+            let in_acls = changes.iter().any(|change| matches!(change, Change::PutTag(_)));
+            remarks.splice(..0, in_acls.then(|| format!("network ACLs deny it until {until}, and then lift-denials takes it back")));
             remarks.extend(refused);
             return Plan { sketch, ..plan(Verdict::Change, format!("{source} attacks"), remarks, changes) };
         }

@@ -5,16 +5,21 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 mod askers;
+mod blast_radius;
 mod cases;
+mod deadline;
 mod default_groups;
 mod denials;
+mod every_call_fails;
 mod every_door;
 mod faults;
 mod flow_logs;
 mod notices;
+mod packets;
 mod races;
 mod rooms;
 mod scene;
 mod settings;
 mod tool;
+mod two_guardrails;
 mod undo;
