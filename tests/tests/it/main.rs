@@ -18,5 +18,6 @@ mod races;
 mod rooms;
 mod scene;
 mod settings;
+mod texts;
 mod tool;
 mod two_guardrails;
