@@ -12,7 +12,7 @@ use palisade_policy::undo_change::resource as resource_of;
 use serde_json::{Value, json};
 
 use crate::binaries;
-use crate::case::{Case, REGION};
+use crate::case::{Case, REGION, without_dates};
 use crate::lambda::{Answer, Lambda};
 use crate::proxy::{Call, Proxy};
 use crate::stub::Stub;
@@ -200,6 +200,15 @@ pub fn shown(case: &Case, made: &Made, snapshot: &Snapshot) -> BTreeMap<String, 
     let told = |line: &String| without_times(case, &made.with_literal_ids(line));
     let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
     shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
+}
+
+/// A text of a case with literal ids, and with tokens for what depends on when it was played.
+///
+/// # Errors
+/// When the case's files can't be read, or its event speaks of a day for which there is a token.
+pub fn literal_text(case: &Case, made: &Made, text: &str) -> anyhow::Result<String> {
+    let text = without_times(case, &made.with_literal_ids(text));
+    case.folder.as_ref().map_or(Ok(text.clone()), |folder| without_dates(folder, &text))
 }
 
 /// The resources whose state a case shows.

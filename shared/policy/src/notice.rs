@@ -263,10 +263,10 @@ fn what_next(response: &Response, result: &TargetResult) -> Option<String> {
     };
     match result.outcome {
         Outcome::Failed => Some(again.to_owned()),
-        Outcome::Exempt => {
-            let would = words(response.guardrail).would;
-            Some(format!("When the exemption ends: {would}. To prolong it, give the tag a later date; to end it now, delete the tag."))
-        }
+        Outcome::Exempt => Some(
+            "When the exemption ends, this guardrail acts. To prolong it, give the tag a later date; to end it now, delete the tag."
+                .to_owned(),
+        ),
         _ => None,
     }
 }

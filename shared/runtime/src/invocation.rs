@@ -289,9 +289,11 @@ where
     }
 
     fn over_the_blast_radius(&self, mode: Mode, resource: &str, plan: Plan) -> TargetResult {
-        let most = self.common.max_changes;
-        let why =
-            format!("over the blast radius: one invocation changes at most {most} targets (PALISADE_MAX_CHANGES), and others are worse");
+        let most = match self.common.max_changes {
+            1 => "1 target".to_owned(),
+            n => format!("{n} targets"),
+        };
+        let why = format!("over the blast radius: one invocation changes at most {most} (PALISADE_MAX_CHANGES), and others are worse");
         left(self.guardrail, mode, resource, plan, &why)
     }
 

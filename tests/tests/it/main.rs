@@ -20,6 +20,7 @@ mod races;
 mod rooms;
 mod scene;
 mod settings;
+mod texts;
 mod tool;
 mod two_guardrails;
 mod undo;
