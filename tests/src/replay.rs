@@ -94,7 +94,7 @@ pub async fn start(case: &Case, made: &Made, proxy: &Proxy, mode: Mode) -> anyho
 pub fn stub(case: &Case, made: &Made) -> Stub {
     let wanted = &case.world.stub;
     let owners = wanted.owners.iter().map(|(group, owner)| (made.real(group).to_owned(), owner.clone())).collect();
-    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), faults: Vec::new() }
+    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), role: None, faults: Vec::new() }
 }
 
 /// Plays a case: twice in dry run, and then, if wanted, twice in enforcement.

@@ -10,6 +10,7 @@ mod gateway;
 mod init;
 mod invocation;
 mod log;
+mod metrics;
 mod observe;
 mod publish;
 mod report;

@@ -7,6 +7,7 @@ use palisade_policy::response::{Outcome, Response};
 use palisade_trigger::TriggerError;
 use serde_json::Value;
 
+use crate::metrics;
 use crate::publish::Publisher;
 
 /// An invocation that failed. Lambda retries it, then dead-letters it with the message.
@@ -56,6 +57,7 @@ impl fmt::Debug for Failure {
 
 /// Publishes the notice and gives the function's answer. A target that failed fails the function, and so does a notice that nobody took.
 pub(crate) async fn report(publisher: &Publisher, response: Response) -> Result<Value, Failure> {
+    metrics::write(&response);
     let unpublished = publisher.publish(&response).await.err();
     let failed: Vec<String> = response
         .results
