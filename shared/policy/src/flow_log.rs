@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ApplyError, Change, FlowLogChange, State};
+use crate::control::Control;
 use crate::id::{AccountId, Excerpt, FlowLogId, VpcId};
 use crate::security_group::Tags;
 
@@ -240,5 +241,9 @@ impl State for Vpc {
             (_, None) => self.flow_logs.push(FlowLog::of(of)),
         }
         Ok(())
+    }
+
+    fn satisfies(&self, control: Control) -> bool {
+        control.is_satisfied_by_vpc(self)
     }
 }

@@ -176,6 +176,8 @@ fn opening(response: &Response) -> String {
     let what = cause.detail.as_deref();
     let woken_by = match cause.door {
         Door::Cloudtrail => what.unwrap_or("an API call").to_owned(),
+        Door::ConfigRule => format!("the AWS Config rule {}", what.unwrap_or("without a name")),
+        Door::SecurityHub => format!("the Security Hub finding of {}", what.unwrap_or("a control")),
         Door::ConfigCompliance => format!("the AWS Config rule {}", what.unwrap_or("that found it non-compliant")),
         Door::Guardduty => format!("the GuardDuty finding {}", what.unwrap_or("of an attack")),
         Door::Alarm => format!("the alarm {}", what.unwrap_or("without a name")),

@@ -96,6 +96,9 @@ pub struct TargetResult {
     /// Whether anybody is told.
     #[serde(skip)]
     pub told: bool,
+    /// Whether something is wrong with it now, where that is known: for whoever asked.
+    #[serde(skip)]
+    pub wrong: Option<bool>,
     /// When the exemption that it is left alone for ends.
     #[serde(skip)]
     pub exempt_until: Option<Timestamp>,

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::address::{AddressSet, public};
 use crate::change::{ApplyError, Change, RuleChange, State};
+use crate::control::Control;
 use crate::exemption::Exemption;
 use crate::guardrail::Guardrail;
 use crate::id::InterfaceId;
@@ -81,6 +82,10 @@ impl State for DefaultGroup {
 
     fn make(&mut self, change: &Change) -> Result<(), ApplyError> {
         self.group.make(change)
+    }
+
+    fn satisfies(&self, control: Control) -> bool {
+        control.is_satisfied_by_default_group(self)
     }
 }
 

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
+use crate::control::Finding;
+use crate::evaluation::Inquiry;
 use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
 
 /// The way the news came.
@@ -12,8 +14,12 @@ use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
 pub enum Door {
     /// An API call, by CloudTrail over EventBridge.
     Cloudtrail,
+    /// AWS Config, which asks a custom rule to judge a resource, or all of them.
+    ConfigRule,
     /// AWS Config, which found a resource non-compliant, over EventBridge.
     ConfigCompliance,
+    /// A finding of Security Hub, over EventBridge.
+    SecurityHub,
     /// GuardDuty, over EventBridge.
     Guardduty,
     /// A CloudWatch alarm, by SNS, directly, or over EventBridge.
@@ -72,6 +78,8 @@ pub enum Targets {
     Attack(Attack),
     /// The attackers that the flow logs of a time show: an alarm need not name them.
     Search(Search),
+    /// This resource, of which the news is that it exists no longer.
+    Gone(String),
     /// Everything in the Region.
     Sweep,
 }
@@ -109,6 +117,17 @@ pub enum Pattern {
     DataExfiltration,
 }
 
+/// Who waits for an answer of its own, besides the response and the notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// Nobody.
+    Nobody,
+    /// AWS Config, which asked a custom rule.
+    Config(Inquiry),
+    /// Security Hub, whose findings these are.
+    SecurityHub(Vec<Finding>),
+}
+
 /// A cause, what to look at, and whether the caller wants a dry run whatever the mode is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
@@ -118,4 +137,14 @@ pub struct Trigger {
     pub targets: Targets,
     /// The caller asks for a dry run. A call can lower the mode, never raise it.
     pub dry_run: bool,
+    /// Who waits for an answer.
+    pub asker: Asker,
+}
+
+impl Trigger {
+    /// A trigger that leaves the mode as it is, and to which nobody waits for an answer.
+    #[must_use]
+    pub fn new(cause: Cause, targets: Targets) -> Self {
+        Self { cause, targets, dry_run: false, asker: Asker::Nobody }
+    }
 }

@@ -10,6 +10,7 @@ use palisade_policy::guardrail::Guardrail;
 use palisade_policy::plan::Plan;
 use serde_json::{Value, json};
 
+use crate::askers::Askers;
 use crate::aws::Clients;
 use crate::gateway::Gateway;
 use crate::invocation::Function;
@@ -34,7 +35,7 @@ where
         }
     };
     runtime.block_on(async {
-        let (common, (policy, gateway)) = match settings(read) {
+        let (common, (policy, gateway)) = match settings(guardrail, read) {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::error!(%error, "can't start");
@@ -44,7 +45,8 @@ where
         };
         let clients = Clients::from_environment().await;
         let publisher = Publisher::new(&clients, &common);
-        let function = Function { guardrail, common, policy, gateway: gateway(&clients), publisher };
+        let askers = Askers::new(&clients);
+        let function = Function { guardrail, common, policy, gateway: gateway(&clients), publisher, askers };
         let answer = service_fn(|event: LambdaEvent<Value>| function.answer(event));
         match lambda_runtime::Runtime::new(answer).run().await {
             Ok(()) => ExitCode::SUCCESS,
@@ -56,9 +58,9 @@ where
     })
 }
 
-fn settings<S>(read: impl FnOnce(&mut Variables) -> Result<S, SettingsError>) -> Result<(Common, S), SettingsError> {
+fn settings<S>(guardrail: Guardrail, read: impl FnOnce(&mut Variables) -> Result<S, SettingsError>) -> Result<(Common, S), SettingsError> {
     let mut variables = Variables::of_process();
-    let common = Common::read(&mut variables)?;
+    let common = Common::read(guardrail, &mut variables)?;
     let own = read(&mut variables)?;
     variables.finish()?;
     Ok((common, own))

@@ -1,32 +1,35 @@
 //! One event's way: trigger → observe → plan → apply → verify → report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use palisade_policy::change::Change;
+use palisade_policy::change::{Change, State};
+use palisade_policy::control::{Control, Finding, author};
+use palisade_policy::evaluation::{Evaluation, Inquiry, evaluations, not_applicable};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
 use palisade_policy::plan::{Plan, Sketch, Verdict};
 use palisade_policy::response::{Mode, Outcome, Response, TargetResult};
-use palisade_policy::trigger::{Cause, Door, Targets, Trigger};
+use palisade_policy::trigger::{Asker, Cause, Door, Targets, Trigger};
 use palisade_trigger::{Own, Reading};
 use serde_json::Value;
 use tracing::Instrument;
 
 use crate::apply::{Enforcement, gone, result};
+use crate::askers::Askers;
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::publish::Publisher;
-use crate::report::{Failure, report};
+use crate::report::{Failure, Told, conclude};
 use crate::settings::Common;
 
 /// An exemption that ends within this time is told of, so that nobody is surprised when the guardrail acts.
 const WARNED_AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What one target may take when AWS is slow: no other is begun when less is left of the invocation's time.
-const FOR_ONE_TARGET: Duration = Duration::from_secs(20);
+pub(crate) const FOR_ONE_TARGET: Duration = Duration::from_secs(20);
 
 /// A guardrail's function, ready to answer.
 pub(crate) struct Function<G, P> {
@@ -35,6 +38,7 @@ pub(crate) struct Function<G, P> {
     pub(crate) policy: P,
     pub(crate) gateway: G,
     pub(crate) publisher: Publisher,
+    pub(crate) askers: Askers,
 }
 
 /// A target that needs changing, and its plan.
@@ -55,7 +59,7 @@ where
         let (payload, context) = event.into_parts();
         let span = tracing::info_span!("invocation", requestId = context.request_id, guardrail = self.guardrail.id());
         async {
-            let answer = self.handle(&payload, &context).await;
+            let answer = self.deliver(&payload, &context).await;
             if let Err(failure) = &answer {
                 tracing::error!(error = failure.headline(), "the invocation failed");
             }
@@ -65,33 +69,90 @@ where
         .await
     }
 
-    async fn handle(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
+    async fn deliver(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
         let deadline = Deadline::of(context.deadline());
         let account = account_of(&context.invoked_function_arn)?;
         let own = Own { guardrail: self.guardrail, account, region: self.common.region.clone(), role_arn: self.common.role_arn.clone() };
-        let trigger = match palisade_trigger::read(payload, &own)? {
+        match palisade_trigger::batch(payload)? {
+            Some(batch) => self.handle_batch(&batch, &own, deadline).await,
+            None => self.handle(palisade_trigger::read(payload, &own)?, &own, deadline).await,
+        }
+    }
+
+    /// One delivery of news, whatever it came in.
+    pub(crate) async fn handle(&self, reading: Reading, own: &Own, deadline: Deadline) -> Result<Value, Failure> {
+        let trigger = match reading {
             Reading::Trigger(trigger) => trigger,
-            Reading::Ignored { cause, why } => {
+            Reading::Ignored { cause, why, asker } => {
                 tracing::info!(outcome = "ignored", reason = why, "outcome");
-                let response = Response { ignored: Some(why), ..self.response(&own, self.common.mode, cause) };
-                return report(&self.publisher, response).await;
+                let asker = match asker {
+                    Asker::Config(inquiry) => self.tell_config(&inquiry, &not_applicable(&inquiry, &why), deadline).await,
+                    Asker::Nobody | Asker::SecurityHub(_) => Ok(()),
+                };
+                let response = Response { ignored: Some(why), ..self.response(own, self.common.mode, cause) };
+                return conclude(&response, Told { notice: Ok(()), asker });
             }
         };
         let mode = if trigger.dry_run { Mode::DryRun } else { self.common.mode };
-        let mut response = self.response(&own, mode, trigger.cause.clone());
-        response.results = self.results(&own, mode, &trigger, deadline).await;
+        let mut response = self.response(own, mode, trigger.cause.clone());
+        response.results = self.results(own, mode, &trigger, deadline).await;
         for result in &mut response.results {
             result.told = is_told(result, trigger.cause.door);
-            *response.summary.entry(result.outcome).or_default() += 1;
-            tracing::info!(
-                mode = %mode, resource = result.resource, outcome = result.outcome.id(), reason = result.reason,
-                changes = result.changes.len(), "outcome"
-            );
         }
+        summarise(&mut response);
+        let judged = match &trigger.asker {
+            Asker::Config(inquiry) => evaluations(inquiry, &response.results),
+            Asker::Nobody | Asker::SecurityHub(_) => Vec::new(),
+        };
         if trigger.targets == Targets::Sweep {
             response.results.retain(|result| result.outcome != Outcome::Compliant);
         }
-        report(&self.publisher, response).await
+        // The notice first: it says what was done, and an answer only what is.
+        let notice = self.publisher.publish(&response).await;
+        let asker = match &trigger.asker {
+            Asker::Config(inquiry) => self.tell_config(inquiry, &judged, deadline).await,
+            Asker::SecurityHub(findings) if self.common.resolve_findings && mode == Mode::Enforce => {
+                self.follow_up(own, &trigger, findings, &response, deadline).await
+            }
+            Asker::Nobody | Asker::SecurityHub(_) => Ok(()),
+        };
+        conclude(&response, Told { notice, asker })
+    }
+
+    async fn tell_config(&self, inquiry: &Inquiry, evaluations: &[Evaluation], deadline: Deadline) -> Result<(), String> {
+        let put = self.askers.config.put(inquiry, evaluations, deadline).await;
+        put.map_err(|error| format!("AWS Config has no answer: {error}"))
+    }
+
+    /// A finding is resolved when its own control would say so of the resource as it is now, whatever we think of it.
+    async fn follow_up(
+        &self,
+        own: &Own,
+        trigger: &Trigger,
+        findings: &[Finding],
+        response: &Response,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        let mut satisfied: BTreeSet<(String, Control)> = BTreeSet::new();
+        let mut look = |Found { resource, observed }: Found<G::State>| {
+            if let Ok(Observed::State(state)) = observed {
+                let controls = findings.iter().filter(|finding| finding.resource == resource).map(|finding| finding.control);
+                satisfied.extend(controls.filter(|control| state.satisfies(*control)).map(|control| (resource.clone(), control)));
+            }
+        };
+        let errand = Errand { own: &own.account, trigger, deadline };
+        // What can't be read now is not resolved, but noted.
+        let unread = self.gateway.find(&errand, &mut look).await.err();
+        let mut problems: Vec<String> = unread.map(|error| format!("it could not be read again: {error}")).into_iter().collect();
+        for finding in findings {
+            let Some(result) = response.results.iter().find(|result| result.resource == finding.resource) else { continue };
+            let satisfied = satisfied.contains(&(finding.resource.clone(), finding.control));
+            let Some(follow_up) = finding.follow_up(self.guardrail, result, satisfied) else { continue };
+            if let Err(error) = self.askers.security_hub.follow_up(finding, &author(self.guardrail), &follow_up).await {
+                problems.push(error.to_string());
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(format!("Security Hub has no answer: {}", problems.join("; "))) }
     }
 
     fn response(&self, own: &Own, mode: Mode, cause: Cause) -> Response {
@@ -173,6 +234,10 @@ where
             };
             settled.push((at, result));
         };
+        if let Targets::Gone(resource) = &trigger.targets {
+            found(Found { resource: resource.clone(), observed: Ok(Observed::Gone) });
+            return (settled, work);
+        }
         let errand = Errand { own: &own.account, trigger, deadline };
         if let Err(error) = self.gateway.find(&errand, &mut found).await {
             let resource = match &trigger.targets {
@@ -219,7 +284,7 @@ where
             Some(unread) => (Outcome::Failed, format!("{why}; {unread}")),
             None => (Outcome::Refused, why),
         };
-        without_plan(resource.to_owned(), outcome, reason)
+        TargetResult { wrong: Some(true), ..without_plan(resource.to_owned(), outcome, reason) }
     }
 
     /// Dry run: everything but the change itself, and whether EC2 would allow that.
@@ -260,6 +325,17 @@ where
     }
 }
 
+/// Counts the outcomes, and logs each.
+fn summarise(response: &mut Response) {
+    for result in &response.results {
+        *response.summary.entry(result.outcome).or_default() += 1;
+        tracing::info!(
+            mode = %response.mode, resource = result.resource, outcome = result.outcome.id(), reason = result.reason,
+            changes = result.changes.len(), "outcome"
+        );
+    }
+}
+
 /// How long to wait before reading once more where there was nothing to do, because the event is so young that EC2's reads may be older
 /// than it.
 fn until_reads_are_new(cause: &Cause) -> Option<Duration> {
@@ -285,7 +361,8 @@ fn is_told(result: &TargetResult, door: Door) -> bool {
 
 /// Lambda's own retry will come back to it.
 fn not_reached(resource: &str, plan: Plan) -> TargetResult {
-    without_plan(resource.to_owned(), Outcome::Failed, format!("{}, but the time that Lambda allows was over before its turn", plan.reason))
+    let why = format!("{}, but the time that Lambda allows was over before its turn", plan.reason);
+    TargetResult { wrong: Some(true), ..without_plan(resource.to_owned(), Outcome::Failed, why) }
 }
 
 fn without_plan(resource: String, outcome: Outcome, reason: String) -> TargetResult {
@@ -298,6 +375,7 @@ fn without_plan(resource: String, outcome: Outcome, reason: String) -> TargetRes
         undo: Vec::new(),
         permitted: None,
         told: false,
+        wrong: None,
         exempt_until: None,
         sketch: Sketch::default(),
     }

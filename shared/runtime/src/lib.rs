@@ -4,7 +4,9 @@
 //! here knows what is forbidden; that is `palisade-policy`.
 
 mod apply;
+mod askers;
 mod aws;
+mod batch;
 mod deadline;
 mod gateway;
 mod init;

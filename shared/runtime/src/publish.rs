@@ -148,6 +148,7 @@ mod tests {
             undo: Vec::new(),
             permitted: None,
             told: true,
+            wrong: None,
             exempt_until: None,
             sketch: Sketch::default(),
         };

@@ -8,18 +8,33 @@ use palisade_trigger::TriggerError;
 use serde_json::Value;
 
 use crate::metrics;
-use crate::publish::Publisher;
 
 /// An invocation that failed. Lambda retries it, then dead-letters it with the message.
 pub(crate) struct Failure {
     kind: &'static str,
     headline: String,
-    response: Option<String>,
+    response: Option<Value>,
 }
 
 impl Failure {
     pub(crate) fn context(problem: &str) -> Self {
         Self { kind: "Palisade.Context", headline: problem.to_owned(), response: None }
+    }
+
+    /// A message that its invocation had no time for.
+    pub(crate) fn out_of_time() -> Self {
+        let headline = "the time that Lambda allows was over before its turn".to_owned();
+        Self { kind: "Palisade.OutOfTime", headline, response: None }
+    }
+
+    /// Some of the messages that can't be taken back one by one.
+    pub(crate) fn of_batch(headline: String, responses: Value) -> Self {
+        Self { kind: "Palisade.MessageFailed", headline, response: Some(responses) }
+    }
+
+    /// What failed, and what the invocation came to all the same.
+    pub(crate) fn into_response(self) -> Option<Value> {
+        self.response
     }
 
     /// What failed, without the response.
@@ -55,28 +70,38 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Publishes the notice and gives the function's answer. A target that failed fails the function, and so does a notice that nobody took.
-pub(crate) async fn report(publisher: &Publisher, response: Response) -> Result<Value, Failure> {
-    metrics::write(&response);
-    let unpublished = publisher.publish(&response).await.err();
+/// What became of telling those who are to be told, besides the caller.
+pub(crate) struct Told {
+    /// Why a notice was not published.
+    pub(crate) notice: Result<(), String>,
+    /// Why whoever asked has no answer.
+    pub(crate) asker: Result<(), String>,
+}
+
+/// The function's answer. A target that failed fails the function, and so do a notice that nobody took and an asker without an answer.
+pub(crate) fn conclude(response: &Response, told: Told) -> Result<Value, Failure> {
+    metrics::write(response);
     let failed: Vec<String> = response
         .results
         .iter()
         .filter(|result| result.outcome == Outcome::Failed)
         .map(|result| format!("{} failed: {}", result.resource, result.reason))
         .collect();
-    let value = serde_json::to_value(&response).map_err(|error| Failure {
+    let value = serde_json::to_value(response).map_err(|error| Failure {
         kind: "Palisade.Response",
         headline: format!("the response can't be written: {error}"),
         response: None,
     })?;
-    if failed.is_empty() && unpublished.is_none() {
-        return Ok(value);
-    }
-    let kind = if failed.is_empty() { "Palisade.Unpublished" } else { "Palisade.TargetFailed" };
+    let kind = match (&failed[..], &told) {
+        ([], Told { notice: Ok(()), asker: Ok(()) }) => return Ok(value),
+        ([], Told { notice: Ok(()), .. }) => "Palisade.Unanswered",
+        ([], _) => "Palisade.Unpublished",
+        _ => "Palisade.TargetFailed",
+    };
     const NAMED: usize = 5;
     let more = failed.len().saturating_sub(NAMED);
     let more = (more > 0).then(|| format!("and {more} more failed"));
-    let headline = failed.into_iter().take(NAMED).chain(more).chain(unpublished).collect::<Vec<_>>().join("; ");
-    Err(Failure { kind, headline, response: Some(value.to_string()) })
+    let untold = [told.notice.err(), told.asker.err()].into_iter().flatten();
+    let headline = failed.into_iter().take(NAMED).chain(more).chain(untold).collect::<Vec<_>>().join("; ");
+    Err(Failure { kind, headline, response: Some(value) })
 }

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
+use palisade_policy::control::Control;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{Excerpt, Region};
 use palisade_policy::response::Mode;
 
@@ -206,10 +208,12 @@ pub(crate) struct Common {
     pub(crate) failure_queue_url: Option<String>,
     pub(crate) role_arn: Option<String>,
     pub(crate) max_changes: usize,
+    /// Whether the finding of Security Hub that woke us is followed up.
+    pub(crate) resolve_findings: bool,
 }
 
 impl Common {
-    pub(crate) fn read(variables: &mut Variables) -> Result<Self, SettingsError> {
+    pub(crate) fn read(guardrail: Guardrail, variables: &mut Variables) -> Result<Self, SettingsError> {
         let mode = variables.one_of("PALISADE_MODE", &[("dry-run", Mode::DryRun), ("enforce", Mode::Enforce)])?.unwrap_or_default();
         let region = variables.parsed("AWS_REGION")?.ok_or_else(|| SettingsError::Missing {
             variable: "AWS_REGION".to_owned(),
@@ -222,7 +226,9 @@ impl Common {
         let role_arn = variables.arn("PALISADE_ROLE_ARN", "iam")?;
         let failure_queue_url = variables.parsed::<HttpUrl>("PALISADE_FAILURE_QUEUE_URL")?.map(|url| url.0);
         let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
-        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes })
+        let resolve_findings = Control::ALL.iter().any(|control| control.guardrail() == guardrail)
+            && variables.one_of("PALISADE_SECURITY_HUB", &[("off", false), ("resolve", true)])?.unwrap_or(false);
+        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes, resolve_findings })
     }
 }
 

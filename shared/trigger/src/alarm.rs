@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::member::Member;
 use crate::source::sources;
-use crate::{Own, Reading, TriggerError, foreign, members, not_ours, unclaimed};
+use crate::{Own, Reading, TriggerError, foreign, not_ours, unclaimed};
 
 /// The names of an attribute or a dimension that holds the source of traffic, in lower case and without `-` and `_`. CloudTrail's
 /// `sourceIPAddress` is not among them: who called an API sent no packet here.
@@ -31,14 +31,14 @@ struct Alarm<'a> {
     name: Member<'a>,
     state: Member<'a>,
     /// When it came into that state, and when it was told, as a substitute.
-    times: [Member<'a>; 2],
+    times: Vec<Member<'a>>,
     contributors: Vec<Member<'a>>,
     dimensions: Vec<Member<'a>>,
 }
 
-/// Whether a payload is what SNS sends.
-pub(crate) fn is_notification(payload: &Value) -> bool {
-    payload.pointer("/Records/0/Sns").is_some_and(Value::is_object)
+/// Whether it is what an alarm sends to a topic.
+pub(crate) fn is_message(payload: &Value) -> bool {
+    ["AlarmName", "NewStateValue"].iter().all(|name| payload.get(name).is_some())
 }
 
 /// Whether a payload is what an alarm's Lambda action sends.
@@ -46,33 +46,18 @@ pub(crate) fn is_action(payload: &Value) -> bool {
     payload.get("source").and_then(Value::as_str) == Some("aws.cloudwatch") && payload.get("alarmData").is_some()
 }
 
-/// Over SNS.
-pub(crate) fn read_notification(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError> {
-    let records = root.get("Records").items();
-    // SNS gives Lambda one message at a time. Two would be two causes, and an answer has room for one.
-    let [record] = records.as_slice() else {
-        return Err(root.get("Records").wrong(format!("has {} records, and SNS sends one", records.len())));
-    };
-    let sns = record.get("Sns");
-    let text = sns.get("Message");
-    let message = match notified(&text) {
-        Ok(message) => message,
-        // Others than deny-source know no message of SNS at all, so to them this is none that is spoilt.
-        Err(_) if own.guardrail != Guardrail::DenySource => {
-            return Err(TriggerError::Unrecognised(root.value().map(members).unwrap_or_default()));
-        }
-        Err(error) => return Err(error),
-    };
-    let message = text.holding(&message);
+/// Over SNS. What SNS says of the message is not there where it delivers raw messages.
+pub(crate) fn read_message(message: &Member<'_>, sns: Option<&Member<'_>>, own: &Own) -> Result<Reading, TriggerError> {
+    let of_sns = |name: &str| sns.map(|sns| sns.get(name));
     let trigger = message.get("Trigger");
     let metrics = trigger.get("Metrics").items();
     let metrics = metrics.iter().map(|metric| metric.at(&["MetricStat", "Metric", "Dimensions"]));
     let alarm = Alarm {
-        event_id: sns.get("MessageId").told(),
+        event_id: of_sns("MessageId").and_then(|id| id.told()),
         name: message.get("AlarmName"),
         state: message.get("NewStateValue"),
-        times: [message.get("StateChangeTime"), sns.get("Timestamp")],
-        contributors: contributors(&message),
+        times: std::iter::once(message.get("StateChangeTime")).chain(of_sns("Timestamp")).collect(),
+        contributors: contributors(message),
         dimensions: std::iter::once(trigger.get("Dimensions")).chain(metrics).collect(),
     };
     let (account, arn) = (message.get("AWSAccountId"), message.get("AlarmArn"));
@@ -82,7 +67,7 @@ pub(crate) fn read_notification(root: &Member<'_>, own: &Own) -> Result<Reading,
     let (region, of_arn) = match parts_of_arn(&arn, "cloudwatch")? {
         Some((region, account)) => (Some(region), Some(account)),
         None => {
-            let (region, account) = parts_of_arn(&sns.get("TopicArn"), "sns")?.unzip();
+            let (region, account) = of_sns("TopicArn").map_or(Ok(None), |arn| parts_of_arn(&arn, "sns"))?.unzip();
             // The topic may be another account's than the alarm.
             (region, account.filter(|_| said.is_none()))
         }
@@ -122,7 +107,7 @@ pub(crate) fn read_event(root: &Member<'_>, own: &Own) -> Result<Reading, Trigge
 pub(crate) fn read_edit(root: &Member<'_>) -> Reading {
     let detail = root.get("detail");
     let alarm = Alarm { event_id: root.get("id").told(), ..configured(&detail, root.get("time")) };
-    Reading::Ignored { cause: cause(&alarm), why: "the alarm was edited, not raised".to_owned() }
+    Reading::ignored(cause(&alarm), "the alarm was edited, not raised")
 }
 
 /// The parts as the Lambda action and EventBridge put them.
@@ -133,7 +118,7 @@ fn configured<'a>(data: &Member<'a>, told: Member<'a>) -> Alarm<'a> {
         event_id: None,
         name: data.get("alarmName"),
         state: state.get("value"),
-        times: [state.get("timestamp"), told],
+        times: vec![state.get("timestamp"), told],
         contributors: contributors(data),
         dimensions: metrics.iter().map(|metric| metric.at(&["metricStat", "metric", "dimensions"])).collect(),
     }
@@ -154,7 +139,7 @@ fn time(alarm: &Alarm<'_>) -> Option<Timestamp> {
 
 fn reading(alarm: &Alarm<'_>, why_not: Option<String>, own: &Own) -> Result<Reading, TriggerError> {
     let cause = cause(alarm);
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
     if let Some(why) = why_not {
         return ignored(why);
     }
@@ -175,12 +160,12 @@ fn reading(alarm: &Alarm<'_>, why_not: Option<String>, own: &Own) -> Result<Read
             let sources = sources(named(place, names)?)?;
             if !sources.is_empty() {
                 let attack = Attack { sources, acls: Vec::new(), subnets: Vec::new(), both_ways };
-                return Ok(Reading::Trigger(Trigger { cause, targets: Targets::Attack(attack), dry_run: false }));
+                return Ok(Reading::Trigger(Trigger::new(cause, Targets::Attack(attack))));
             }
         }
     }
     let until = time(alarm);
-    Ok(Reading::Trigger(Trigger { cause, targets: Targets::Search(Search { pattern, until }), dry_run: false }))
+    Ok(Reading::Trigger(Trigger::new(cause, Targets::Search(Search { pattern, until }))))
 }
 
 /// What an alarm is about, by its name.
@@ -215,17 +200,6 @@ fn named<'a>(places: &[Member<'a>], names: &[&str]) -> Result<Vec<Member<'a>>, T
         }
     }
     Ok(all)
-}
-
-/// The alarm in a message of SNS.
-fn notified(text: &Member<'_>) -> Result<Value, TriggerError> {
-    let json = text.value().ok_or_else(|| text.wrong("is missing"))?.as_str().ok_or_else(|| text.wrong("is not a text"))?;
-    let message: Value = serde_json::from_str(json).map_err(|error| {
-        let what = if error.is_eof() { "is JSON that was cut off" } else { "is a text that is not JSON, or nested too deeply" };
-        text.wrong(format!("{what} (line {}, column {})", error.line(), error.column()))
-    })?;
-    let alarm = ["AlarmName", "NewStateValue"].iter().all(|name| message.get(name).is_some());
-    if alarm { Ok(message) } else { Err(text.wrong("is not a CloudWatch alarm: it has no `AlarmName` or no `NewStateValue`")) }
 }
 
 /// The Region and the account of an ARN of this service.

@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 255;
 pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError> {
     let detail = root.get("detail").object()?;
     let cause = cause(&detail);
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
 
     if let Some(why) = foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         return ignored(why);
@@ -34,7 +34,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     let event_name = detail.get("eventName").text()?.ok_or_else(|| detail.get("eventName").wrong("is missing"))?;
     let source = detail.get("eventSource").text()?;
     match targets(own.guardrail, source, event_name, &detail)? {
-        Some(targets) => Ok(Reading::Trigger(Trigger { cause, targets, dry_run: false })),
+        Some(targets) => Ok(Reading::Trigger(Trigger::new(cause, targets))),
         None => ignored(format!("`{}` is not for {}", Excerpt(event_name), own.guardrail)),
     }
 }

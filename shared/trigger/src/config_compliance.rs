@@ -18,7 +18,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         detail: detail.get("configRuleName").told(),
         ..Cause::new(Door::ConfigCompliance)
     };
-    let ignored = |why: String| Ok(Reading::Ignored { cause: cause.clone(), why });
+    let ignored = |why: String| Ok(Reading::ignored(cause.clone(), why));
 
     if let Some(why) = foreign(root, &detail, ["awsAccountId", "awsRegion"], own)? {
         return ignored(why);
@@ -42,7 +42,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         (Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs, "AWS::EC2::VPC") => Targets::Vpcs(vec![id.id()?.ok_or_else(missing)?]),
         _ => return ignored(format!("a resource of type `{}` is not for {}", Excerpt(&resource_type), own.guardrail)),
     };
-    Ok(Reading::Trigger(Trigger { cause, targets, dry_run: false }))
+    Ok(Reading::Trigger(Trigger::new(cause, targets)))
 }
 
 /// The managed rules that look for a guardrail's hole, by the names that AWS gives them.

@@ -53,7 +53,7 @@ pub(crate) fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> 
         Some(Value::Bool(dry_run)) => *dry_run,
         Some(_) => return Err(wrong("dryRun", "is neither true nor false".to_owned())),
     };
-    Ok(Reading::Trigger(Trigger { cause: Cause::new(Door::Direct), targets: targets(payload, members)?, dry_run }))
+    Ok(Reading::Trigger(Trigger { dry_run, ..Trigger::new(Cause::new(Door::Direct), targets(payload, members)?) }))
 }
 
 /// The one thing that the call asks to look at.

@@ -25,14 +25,14 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     };
     // A delegated administrator gets the findings of its member accounts: `account` is then ours, and `detail.accountId` is not.
     if let Some(why) = foreign(root, &detail, ["accountId", "region"], own)? {
-        return Ok(Reading::Ignored { cause, why });
+        return Ok(Reading::ignored(cause, why));
     }
     if own.guardrail != Guardrail::DenySource {
-        return Ok(Reading::Ignored { cause, why: format!("a finding of GuardDuty is not for {}", own.guardrail) });
+        return Ok(Reading::ignored(cause, format!("a finding of GuardDuty is not for {}", own.guardrail)));
     }
     Ok(match traffic(&detail.get("service"))? {
-        Err(why) => Reading::Ignored { cause, why },
-        Ok(traffic) => Reading::Trigger(Trigger { cause, targets: Targets::Attack(attack(&detail, &traffic)?), dry_run: false }),
+        Err(why) => Reading::ignored(cause, why),
+        Ok(traffic) => Reading::Trigger(Trigger::new(cause, Targets::Attack(attack(&detail, &traffic)?))),
     })
 }
 

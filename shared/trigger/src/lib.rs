@@ -6,18 +6,23 @@
 mod alarm;
 mod cloudtrail;
 mod config_compliance;
+mod config_rule;
 mod direct;
+mod envelope;
 mod guardduty;
 mod member;
 mod schedule;
+mod security_hub;
 mod source;
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{AccountId, Excerpt, Region};
-use palisade_policy::trigger::{Cause, Trigger};
+use palisade_policy::trigger::{Asker, Cause, Trigger};
 use serde_json::Value;
 
+pub use crate::envelope::{Batch, Carrier, Message, batch};
 use crate::member::Member;
+use crate::security_hub::Form;
 
 /// Who is reading: events for another account, Region or function, and those that we caused ourselves, ask nothing of us.
 #[derive(Debug, Clone)]
@@ -43,7 +48,16 @@ pub enum Reading {
         cause: Cause,
         /// Why not.
         why: String,
+        /// Who waits for an answer all the same.
+        asker: Asker,
     },
+}
+
+impl Reading {
+    /// Nothing, and nobody waits for an answer.
+    fn ignored(cause: Cause, why: impl Into<String>) -> Self {
+        Self::Ignored { cause, why: why.into(), asker: Asker::Nobody }
+    }
 }
 
 /// A payload that can't be read. Never a reason to look everywhere.
@@ -62,33 +76,64 @@ pub enum TriggerError {
     },
 }
 
-/// Reads a payload exactly as Lambda got it.
+/// Reads a payload exactly as Lambda got it, unless it is a [`batch`].
 ///
 /// # Errors
 /// A payload of no known shape, or a known one whose needed members are missing or wrong.
 pub fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> {
     let root = Member::root(payload);
-    // EventBridge adds no such member: somebody pasted an event and wrote into it what only a call can ask for.
-    if payload.get("detail-type").is_some()
-        && let Some(name) = direct::member_of_call(payload)
-    {
+    if let Some(reading) = event(&root, own)? {
+        return Ok(reading);
+    }
+    if direct::member_of_call(payload).is_some() {
+        return direct::read(payload, own);
+    }
+    if envelope::is_notification(payload) {
+        return envelope::read_record(&root, own);
+    }
+    Err(TriggerError::Unrecognised(members(payload)))
+}
+
+/// Reads what a service of AWS says, wrapped or not. `None` where nothing claims to be that.
+fn event(root: &Member<'_>, own: &Own) -> Result<Option<Reading>, TriggerError> {
+    let Some(payload) = root.value() else { return Ok(None) };
+    let is_event = payload.get("detail-type").is_some() || config_rule::is_inquiry(payload) || alarm::is_action(payload);
+    if !is_event {
+        return Ok(None);
+    }
+    // No service adds such a member: somebody pasted an event and wrote into it what only a call can ask for.
+    if let Some(name) = direct::member_of_call(payload) {
         return Err(root.get(name).wrong("is for a direct call, and this is an event"));
     }
-    match (payload.get("detail-type").and_then(Value::as_str), payload.get("source").and_then(Value::as_str)) {
-        (Some("AWS API Call via CloudTrail"), _) => cloudtrail::read(&root, own),
-        (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => schedule::read(&root, own),
-        (Some("Config Rules Compliance Change"), Some("aws.config")) => config_compliance::read(&root, own),
-        (Some("GuardDuty Finding"), Some("aws.guardduty")) => guardduty::read(&root, own),
-        (Some("CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change"), Some("aws.cloudwatch")) => {
-            alarm::read_event(&root, own)
+    let text = |name: &str| payload.get(name).and_then(Value::as_str);
+    let reading = match (text("detail-type"), text("source")) {
+        (Some("AWS API Call via CloudTrail"), _) => cloudtrail::read(root, own),
+        (Some("Scheduled Event"), Some("aws.events" | "aws.scheduler")) => schedule::read(root, own),
+        (Some("Config Rules Compliance Change"), Some("aws.config")) => config_compliance::read(root, own),
+        (Some("Security Hub Findings - Imported" | "Security Hub Findings - Custom Action"), Some("aws.securityhub")) => {
+            security_hub::read(root, Form::Asff, own)
         }
-        (Some("CloudWatch Alarm Configuration Change"), Some("aws.cloudwatch")) => Ok(alarm::read_edit(&root)),
-        (Some(_), _) => Err(TriggerError::Unrecognised(members(payload))),
-        _ if direct::member_of_call(payload).is_some() => direct::read(payload, own),
-        _ if alarm::is_notification(payload) => alarm::read_notification(&root, own),
-        _ if alarm::is_action(payload) => alarm::read_action(&root, own),
+        (Some("Findings Imported V2"), Some("aws.securityhub")) => security_hub::read(root, Form::Ocsf, own),
+        (Some("Security Hub Insight Results"), Some("aws.securityhub")) => Ok(security_hub::read_insight(root)),
+        (Some("GuardDuty Finding"), Some("aws.guardduty")) => guardduty::read(root, own),
+        (Some("CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change"), Some("aws.cloudwatch")) => {
+            alarm::read_event(root, own)
+        }
+        (Some("CloudWatch Alarm Configuration Change"), Some("aws.cloudwatch")) => Ok(alarm::read_edit(root)),
+        (None, _) if config_rule::is_inquiry(payload) => config_rule::read(root, own),
+        (None, _) if alarm::is_action(payload) => alarm::read_action(root, own),
         _ => Err(TriggerError::Unrecognised(members(payload))),
-    }
+    };
+    reading.map(Some)
+}
+
+/// The JSON in a text.
+fn parsed(text: &Member<'_>) -> Result<Value, TriggerError> {
+    let json = text.value().ok_or_else(|| text.wrong("is missing"))?.as_str().ok_or_else(|| text.wrong("is not a text"))?;
+    serde_json::from_str(json).map_err(|error| {
+        let what = if error.is_eof() { "is JSON that was cut off" } else { "is a text that is not JSON, or nested too deeply" };
+        text.wrong(format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
 }
 
 /// The names of a payload's members, never their values.

@@ -23,6 +23,11 @@ impl<'a> Member<'a> {
         Self { path: String::new(), value: Some(value) }
     }
 
+    /// A value that stands at a place of something larger.
+    pub(crate) fn at_path(path: &str, value: &'a Value) -> Self {
+        Self { path: path.to_owned(), value: Some(value) }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Member<'a> {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Member { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }

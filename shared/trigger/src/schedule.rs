@@ -26,8 +26,8 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
         ..Cause::new(Door::Schedule)
     };
     Ok(match foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
-        Some(why) => Reading::Ignored { cause, why },
-        None if own.guardrail == Guardrail::DenySource => Reading::Ignored { cause, why: "a schedule names no source to deny".to_owned() },
-        None => Reading::Trigger(Trigger { cause, targets: Targets::Sweep, dry_run: false }),
+        Some(why) => Reading::ignored(cause, why),
+        None if own.guardrail == Guardrail::DenySource => Reading::ignored(cause, "a schedule names no source to deny"),
+        None => Reading::Trigger(Trigger::new(cause, Targets::Sweep)),
     })
 }

@@ -8,6 +8,8 @@ mod tag;
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::Control;
+
 pub use acl_entry::AclEntryChange;
 pub use flow_log::FlowLogChange;
 pub use ip_set::IpSetChange;
@@ -62,6 +64,11 @@ pub trait State {
     /// # Errors
     /// Where AWS would refuse it. The model is then unchanged.
     fn make(&mut self, change: &Change) -> Result<(), ApplyError>;
+
+    /// Whether the resource satisfies a control of Security Hub, by the control's own words. Most have none.
+    fn satisfies(&self, _control: Control) -> bool {
+        false
+    }
 }
 
 impl Change {

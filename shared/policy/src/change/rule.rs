@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ApplyError, Change, State};
+use crate::control::Control;
 use crate::id::{RuleId, SecurityGroupId};
 use crate::security_group::{Direction, Rule, SecurityGroup, Source, Tags};
 use crate::traffic::{Traffic, TrafficError};
@@ -88,5 +89,9 @@ impl State for SecurityGroup {
             (_, Some(_)) => return Err(ApplyError::Duplicate),
         }
         Ok(())
+    }
+
+    fn satisfies(&self, control: Control) -> bool {
+        control.is_satisfied_by_group(self)
     }
 }

@@ -157,6 +157,7 @@ where
             ));
         }
         let now = (self.policy)(state, Timestamp::now(), 0);
+        result.wrong = is_wrong(&now);
         if now.verdict == Verdict::Compliant {
             let new: Vec<String> = now.remarks.into_iter().filter(|remark| !result.remarks.contains(remark)).collect();
             result.remarks.extend(new);
@@ -186,6 +187,14 @@ where
     }
 }
 
+/// Whether something is wrong with a target by its plan. Not known where the part that was read is well, and another can't be read.
+fn is_wrong(plan: &Plan) -> Option<bool> {
+    match plan.verdict {
+        Verdict::Change | Verdict::Refused => Some(true),
+        Verdict::Compliant | Verdict::Exempt { .. } => plan.unread.is_none().then_some(false),
+    }
+}
+
 /// What the plan alone says of the target.
 pub(crate) fn result(resource: &str, plan: Plan) -> TargetResult {
     let (outcome, exempt_until) = match plan.verdict {
@@ -194,6 +203,7 @@ pub(crate) fn result(resource: &str, plan: Plan) -> TargetResult {
         Verdict::Exempt { until } => (Outcome::Exempt, Some(until)),
         Verdict::Refused => (Outcome::Refused, None),
     };
+    let wrong = is_wrong(&plan);
     let (outcome, reason) = match plan.unread {
         Some(unread) if outcome != Outcome::WouldChange => (Outcome::Failed, unread),
         _ => (outcome, plan.reason),
@@ -207,6 +217,7 @@ pub(crate) fn result(resource: &str, plan: Plan) -> TargetResult {
         changes: plan.changes,
         permitted: None,
         told: false,
+        wrong,
         exempt_until,
         sketch: plan.sketch,
     }

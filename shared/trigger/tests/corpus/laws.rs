@@ -61,7 +61,7 @@ pub(crate) fn hold(payload: &Value, reading: &Result<Reading, TriggerError>) -> 
                 door => Err(format!("{door:?} wakes no revoke-admin-ingress")),
             }
         }
-        Ok(Reading::Ignored { cause, why }) => {
+        Ok(Reading::Ignored { cause, why, .. }) => {
             law(cause.door != Door::Direct, || "a call is never ignored".to_owned())?;
             cause_is_what_the_event_says(payload, cause)?;
             reads_well(why, LONGEST_ERROR)
