@@ -6,9 +6,11 @@
 
 mod cases;
 mod default_groups;
+mod deployment;
 mod denials;
 mod faults;
 mod flow_logs;
+mod house;
 mod notices;
 mod races;
 mod rooms;

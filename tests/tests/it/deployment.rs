@@ -1,0 +1,128 @@
+//! The deployment, tried: each function under its own role, woken as AWS would wake it.
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_policy::response::Mode;
+use palisade_tests::case::{ACCOUNT, Case};
+use palisade_tests::proxy::Proxy;
+use palisade_tests::replay;
+use palisade_tests::stub::Stub;
+use palisade_tests::world::Made;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::house::{PREFIX, house};
+use crate::scene::{aws, block_on};
+
+/// The deployed functions and their world are one for all tests here, so these take turns.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A call of the local cloud. It blocks, and the proxies have to answer meanwhile.
+async fn cloud(service: &'static str, operation: &'static str, parameters: Value) -> Value {
+    tokio::task::spawn_blocking(move || house().cloud.call(service, operation, parameters).unwrap()).await.unwrap()
+}
+
+/// A deployed function, which sees a case's world.
+struct Deployed {
+    name: String,
+    guardrail: Guardrail,
+    made: Made,
+    case: Case,
+    /// Between the function and its EC2: refuses what the role does not allow.
+    proxy: Proxy,
+}
+
+impl Deployed {
+    async fn with_case(name: &str) -> Self {
+        let case = Case::find(name).unwrap();
+        let made = Made::make(aws(), ACCOUNT, &case.world).await.unwrap();
+        let role = house().roles[&case.guardrail].clone();
+        let proxy = Proxy::start(aws(), ACCOUNT, Stub { role: Some(role), ..replay::stub(&case, &made) }).await.unwrap();
+        Self { name: format!("{PREFIX}-{}", case.guardrail), guardrail: case.guardrail, made, case, proxy }
+    }
+
+    /// Sets its mode and its EC2, as nothing else may be set by hand.
+    async fn set(&self, mode: Mode) {
+        let configuration = cloud("lambda", "get_function_configuration", json!({"FunctionName": self.name})).await;
+        let mut variables = configuration["Environment"]["Variables"].clone();
+        variables["PALISADE_MODE"] = json!(mode.to_string());
+        for service in ["EC2", "CLOUDWATCH_LOGS", "WAFV2"] {
+            variables[format!("AWS_ENDPOINT_URL_{service}")] = json!(self.proxy.url());
+        }
+        // The local AWS has none of the ACL's own things, and they are AWS's anyway.
+        let update = json!({"FunctionName": self.name, "Environment": {"Variables": variables}});
+        cloud("lambda", "update_function_configuration", update).await;
+    }
+
+    /// Invokes it with the case's event, or another.
+    async fn invoke(&self, payload: &str) -> Value {
+        let answer = cloud("lambda", "invoke", json!({"FunctionName": self.name, "Payload": self.made.with_real_ids(payload)})).await;
+        serde_json::from_str(answer["Payload"].as_str().unwrap()).unwrap()
+    }
+}
+
+/// A queue that gets what is published to a topic, as it is.
+async fn subscribed(topic: &str, queue: &str) -> String {
+    let made = cloud("sqs", "create_queue", json!({"QueueName": queue})).await;
+    let url = made["QueueUrl"].as_str().unwrap().to_owned();
+    let subscription = json!({
+        "TopicArn": topic, "Protocol": "sqs", "Endpoint": format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:{queue}"),
+        "Attributes": {"RawMessageDelivery": "true"},
+    });
+    cloud("sns", "subscribe", subscription).await;
+    url
+}
+
+/// The next message of a queue, within a while.
+async fn message(url: &str) -> Option<Value> {
+    for _ in 0..50 {
+        let got = cloud("sqs", "receive_message", json!({"QueueUrl": url, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 0})).await;
+        if let Some(message) = got["Messages"].get(0) {
+            cloud("sqs", "delete_message", json!({"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]})).await;
+            return Some(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    None
+}
+
+#[test]
+fn every_function_does_its_work_in_both_modes_under_its_own_role() {
+    block_on(async {
+        let _turn = TURN.lock().await;
+        for (case, outcome) in [
+            ("revoke-admin-ingress/range-20-25", "changed"),
+            ("strip-default-group/create-vpc", "changed"),
+            ("enable-flow-logs/create-vpc", "changed"),
+            ("deny-source/one-source-by-direct-call", "changed"),
+            ("lift-denials/denials-that-have-ended", "changed"),
+        ] {
+            let deployed = Deployed::with_case(case).await;
+            for (mode, outcome) in [(Mode::DryRun, "would-change"), (Mode::Enforce, outcome)] {
+                deployed.set(mode).await;
+                let response = deployed.invoke(&deployed.case.event).await;
+                let calls = deployed.proxy.take_calls();
+                let refused: Vec<&str> =
+                    calls.iter().filter(|call| call.status == Some(403)).map(|call| call.action.as_str()).collect();
+                assert!(refused.is_empty(), "{case} in {mode}: its role does not allow {refused:?}");
+                assert!(response["summary"][outcome].as_u64() >= Some(1), "{case} in {mode}: {response}");
+                assert_eq!(response["guardrail"], deployed.guardrail.id());
+            }
+        }
+    });
+}
+
+#[test]
+fn the_consoles_payload_answers_a_dry_run_and_the_notice_arrives() {
+    block_on(async {
+        let _turn = TURN.lock().await;
+        let queue = subscribed(&house().made["Notices"], "reader-of-notices").await;
+        let deployed = Deployed::with_case("revoke-admin-ingress/console-opens-ssh").await;
+        deployed.set(Mode::Enforce).await;
+        let group = deployed.case.world.security_groups.keys().next().unwrap();
+        let response = deployed.invoke(&json!({"securityGroupIds": [group]}).to_string()).await;
+        assert_eq!(response["mode"], "dry-run");
+        assert_eq!(response["summary"], json!({"would-change": 1}));
+        let notice = message(&queue).await.expect("no notice arrived");
+        assert_eq!(notice, response);
+    });
+}

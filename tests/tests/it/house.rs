@@ -1,0 +1,150 @@
+//! `template.yaml`, deployed to the local cloud: once for all tests, under `AUTH=true`.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use palisade_policy::guardrail::Guardrail;
+use palisade_tests::binaries::{self, root};
+use palisade_tests::local_cloud::LocalCloud;
+use palisade_tests::permission::Permissions;
+use serde_json::{Value, json};
+
+use crate::scene::aws;
+
+/// The prefix of every name, as `template.yaml` has it.
+pub(crate) const PREFIX: &str = "palisade";
+
+/// Types that the local cloud can't make. `cfn-lint` has looked at them; nothing else has.
+const NOT_MADE: [&str; 4] = ["AWS::Config::ConfigRule", "AWS::Logs::QueryDefinition", "AWS::WAFv2::IPSet", "AWS::WAFv2::RuleGroup"];
+
+/// What the template has already and the code has not yet. [`nothing_is_awaited_that_is_there`] says when a line is to go.
+const AWAITED_FUNCTIONS: [(&str, &str); 1] = [("UndoChange", "undo-change")];
+const AWAITED_SETTINGS: [&str; 1] = ["PALISADE_SEAL_KEY_ARN"];
+
+/// What was deployed.
+pub(crate) struct House {
+    pub(crate) cloud: LocalCloud,
+    /// What each function's role may do, read back from IAM.
+    pub(crate) roles: BTreeMap<Guardrail, Permissions>,
+    /// The physical ids of the stack's resources by their logical ones.
+    pub(crate) made: BTreeMap<String, String>,
+}
+
+/// The house. The first to ask has it deployed.
+pub(crate) fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    HOUSE.get_or_init(|| {
+        aws(); // which builds the functions
+        deploy(LocalCloud::start(&|what| eprintln!("{what}")).unwrap()).unwrap()
+    })
+}
+
+/// `template.yaml` as JSON.
+pub(crate) fn template(cloud: &LocalCloud) -> Value {
+    cloud.template(&root().join("template.yaml")).unwrap()
+}
+
+/// The logical id of a guardrail's function: its id in Pascal case.
+pub(crate) fn logical_id(guardrail: Guardrail) -> String {
+    let word = |word: &str| word.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_uppercase() } else { c }).collect::<String>();
+    guardrail.id().split('-').map(word).collect()
+}
+
+fn deploy(cloud: LocalCloud) -> anyhow::Result<House> {
+    const BUCKET: &str = "packages";
+    let configuration = json!({"LocationConstraint": "eu-west-1"});
+    cloud.call("s3", "create_bucket", json!({"Bucket": BUCKET, "CreateBucketConfiguration": configuration}))?;
+    let mut template = template(&cloud);
+    let globals = template["Globals"]["Function"].as_object_mut().unwrap();
+    globals.remove("CodeUri");
+    let variables = globals["Environment"]["Variables"].as_object_mut().unwrap();
+    variables.retain(|name, _| !AWAITED_SETTINGS.contains(&name.as_str()));
+    let absent: Vec<String> =
+        AWAITED_FUNCTIONS.iter().flat_map(|(logical, _)| [(*logical).to_owned(), format!("{logical}Fails")]).collect();
+    let outputs = template["Outputs"].as_object_mut().unwrap();
+    outputs.retain(|name, _| !absent.contains(name) && name != "DeniedSources");
+    let resources = template["Resources"].as_object_mut().unwrap();
+    resources.retain(|name, resource| !absent.contains(name) && !NOT_MADE.contains(&resource["Type"].as_str().unwrap()));
+    for guardrail in Guardrail::ALL {
+        // As `sam build` and `sam package` would leave it, with the binaries that cargo has just built.
+        let package = json!({"$bootstrap": binaries::of(guardrail)?});
+        cloud.call("s3", "put_object", json!({"Bucket": BUCKET, "Key": guardrail.id(), "Body": package}))?;
+        resources[&logical_id(guardrail)]["Properties"]["CodeUri"] = json!({"Bucket": BUCKET, "Key": guardrail.id()});
+    }
+    let parameter = |(name, value): (&str, &str)| json!({"ParameterKey": name, "ParameterValue": value});
+    let parameters: Vec<Value> = [
+        ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
+        ("NewVpcDelaySeconds", "0"),
+        ("NoticeEmail", "security@example.com"),
+        ("ConfigRules", "yes"),
+        ("SecurityHub", "resolve"),
+        ("AlarmEvents", "yes"),
+        ("Detection", "yes"),
+        ("IpSetArnsV4", IP_SETS),
+    ]
+    .map(parameter)
+    .to_vec();
+    let stack = json!({
+        "StackName": PREFIX, "TemplateBody": template.to_string(), "Parameters": parameters,
+        "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    });
+    cloud.call("cloudformation", "create_stack", stack)?;
+    let asked = Instant::now();
+    loop {
+        let stacks = cloud.call("cloudformation", "describe_stacks", json!({"StackName": PREFIX}))?;
+        match stacks["Stacks"][0]["StackStatus"].as_str().unwrap_or_default() {
+            "CREATE_COMPLETE" => break,
+            "CREATE_IN_PROGRESS" if asked.elapsed() < Duration::from_secs(120) => std::thread::sleep(Duration::from_millis(200)),
+            other => {
+                let events = cloud.call("cloudformation", "describe_stack_events", json!({"StackName": PREFIX}))?;
+                anyhow::bail!("the stack is {other}: {}", reasons(&events));
+            }
+        }
+    }
+    let listed = cloud.call("cloudformation", "describe_stack_resources", json!({"StackName": PREFIX}))?;
+    let text = |resource: &Value, name: &str| resource[name].as_str().unwrap_or_default().to_owned();
+    let made = listed["StackResources"].as_array().unwrap().iter();
+    let made = made.map(|resource| (text(resource, "LogicalResourceId"), text(resource, "PhysicalResourceId"))).collect();
+    let roles = Guardrail::ALL.iter().map(|guardrail| Ok((*guardrail, role(&cloud, *guardrail)?))).collect::<anyhow::Result<_>>()?;
+    Ok(House { cloud, roles, made })
+}
+
+/// IP sets that are the reader's own: the local cloud makes none, and those of the local AWS get their ids at random.
+pub(crate) const IP_SETS: &str = "arn:aws:wafv2:eu-west-1:111122223333:regional/ipset/one/11111111-1111-4111-8111-111111111111,\
+                                  arn:aws:wafv2:eu-west-1:111122223333:regional/ipset/two/22222222-2222-4222-8222-222222222222";
+
+fn reasons(events: &Value) -> String {
+    let events = events["StackEvents"].as_array().cloned().unwrap_or_default();
+    let failed = events.iter().filter(|event| event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("FAILED")));
+    failed.map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"])).collect::<Vec<_>>().join("; ")
+}
+
+fn role(cloud: &LocalCloud, guardrail: Guardrail) -> anyhow::Result<Permissions> {
+    let role = format!("{PREFIX}-{guardrail}-eu-west-1");
+    let mut documents = Vec::new();
+    for name in cloud.call("iam", "list_role_policies", json!({"RoleName": role}))?["PolicyNames"].as_array().into_iter().flatten() {
+        let policy = cloud.call("iam", "get_role_policy", json!({"RoleName": role, "PolicyName": name}))?;
+        documents.push(policy["PolicyDocument"].clone());
+    }
+    let attached = cloud.call("iam", "list_attached_role_policies", json!({"RoleName": role}))?;
+    for policy in attached["AttachedPolicies"].as_array().into_iter().flatten() {
+        let arn = &policy["PolicyArn"];
+        let version = cloud.call("iam", "get_policy", json!({"PolicyArn": arn}))?["Policy"]["DefaultVersionId"].clone();
+        let version = cloud.call("iam", "get_policy_version", json!({"PolicyArn": arn, "VersionId": version}))?;
+        documents.push(version["PolicyVersion"]["Document"].clone());
+    }
+    Permissions::read(&documents)
+}
+
+#[test]
+fn nothing_is_awaited_that_is_there() {
+    for (_, id) in AWAITED_FUNCTIONS {
+        let there = Guardrail::ALL.iter().any(|guardrail| guardrail.id() == id);
+        assert!(!there, "{id} is there now: take it off the list in {}", file!());
+    }
+    let settings = std::fs::read_to_string(root().join("shared/runtime/src/settings.rs")).unwrap();
+    for setting in AWAITED_SETTINGS {
+        assert!(!settings.contains(setting), "{setting} is there now: take it off the list in {}", file!());
+    }
+}
