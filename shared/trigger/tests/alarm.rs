@@ -284,7 +284,9 @@ fn what_to_search_for_is_told_by_the_alarms_name_and_until_when_by_its_change_of
             ),
             (
                 sns_without("alarm-sns", ["/AlarmName"]),
-                "error: `Records[0].Sns.Message` is not a CloudWatch alarm: it has no `AlarmName` or no `NewStateValue`",
+                "error: `Records[0].Sns.Message` holds no event that is known, but an object with the members `AWSAccountId`, `AlarmActions`, \
+                 `AlarmArn`, `AlarmConfigurationUpdatedTimestamp`, `AlarmDescription`, `InsufficientDataActions`, `NewStateReason`, \
+                 `NewStateValue`, `OKActions`, `OldStateValue`, `Region`, `StateChangeTime` and 1 more",
             ),
             (sns("alarm-sns", [("/AlarmName", json!(7))]), "error: `Records[0].Sns.Message.AlarmName` is not a text"),
             (without(sample("alarm-direct-contributor"), ["/alarmData/alarmName"]), "error: `alarmData.alarmName` is missing"),
@@ -371,7 +373,6 @@ fn an_alarm_of_another_account_or_region_is_ignored_by_whichever_member_tells() 
 
 #[test]
 fn a_message_that_is_no_alarm_is_an_error_that_names_it() {
-    let no_alarm = "error: `Records[0].Sns.Message` is not a CloudWatch alarm: it has no `AlarmName` or no `NewStateValue`";
     let whole = sample("alarm-sns")["Records"][0]["Sns"]["Message"].as_str().unwrap().to_owned();
     for length in (0..whole.len()).filter(|length| whole.is_char_boundary(*length)) {
         let told = told(DenySource, &saying(&whole[..length]));
@@ -390,12 +391,12 @@ fn a_message_that_is_no_alarm_is_an_error_that_names_it() {
                 saying("x".repeat(1_000_000)),
                 "error: `Records[0].Sns.Message` is a text that is not JSON, or nested too deeply (line 1, column 1)",
             ),
-            (saying(deep(50)), no_alarm),
-            (saying("{}"), no_alarm),
-            (saying("[]"), no_alarm),
-            (saying("null"), no_alarm),
-            (saying("\"ALARM\""), no_alarm),
-            (saying(sample("guardduty-ssh-brute-force").to_string()), no_alarm),
+            (saying(deep(50)), "error: `Records[0].Sns.Message` holds no event that is known, but an object with the members `AlarmName`"),
+            (saying("{}"), "error: `Records[0].Sns.Message` holds no event that is known, but an object without members"),
+            (saying("[]"), "error: `Records[0].Sns.Message` holds no event that is known, but an array"),
+            (saying("null"), "error: `Records[0].Sns.Message` holds no event that is known, but null"),
+            (saying("\"ALARM\""), "error: `Records[0].Sns.Message` holds no event that is known, but a string"),
+            (saying(sample("guardduty-ssh-brute-force").to_string()), "deny: 198.51.100.23/32 at subnet-0b1c2d3e4f5a60718"),
             (saying(message(&sample("alarm-sns"))), "error: `Records[0].Sns.Message` is not a text"),
             (saying(Value::Null), "error: `Records[0].Sns.Message` is missing"),
         ],
@@ -426,7 +427,7 @@ fn sns_hands_over_one_record_at_a_time() {
     table(
         DenySource,
         [
-            (several(json!([record, record])), "error: `Records` has 2 records, and SNS sends one"),
+            (several(json!([record, record])), "error: `Records` has 2 records, and one answer has room for one"),
             (several(json!([])), unrecognised),
             (several(json!([{"eventSource": "aws:sqs", "body": "{}"}])), unrecognised),
             (several(json!("junk")), unrecognised),
@@ -446,8 +447,8 @@ fn another_guardrail_ignores_every_alarm_and_another_sender_is_not_believed() {
         {
             assert_eq!(told(guardrail, &sample(name)), format!("ignored: an alarm is not for {guardrail}"), "{name}");
         }
-        let unrecognised = "error: unrecognised event: an object with the members `Records`";
-        assert_eq!(told(guardrail, &saying("{\"AlarmName\":")), unrecognised);
+        let cut_off = "error: `Records[0].Sns.Message` is JSON that was cut off (line 1, column 13)";
+        assert_eq!(told(guardrail, &saying("{\"AlarmName\":")), cut_off);
     }
     for name in ["alarm-direct-contributor", "alarm-eventbridge-dimensions", "alarm-eventbridge-contributor"] {
         let told = told(DenySource, &with(sample(name), [("/source", json!("my.app"))]));

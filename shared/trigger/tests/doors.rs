@@ -98,7 +98,7 @@ fn the_case_folders_events_are_read_as_their_names_say() {
         (event("create-vpc-is-not-ours"), "ignored: `CreateVpc` is not for revoke-admin-ingress"),
         (event("console-default-test-event"), "error: unrecognised event: an object with the members `key1`, `key2`, `key3`"),
         (event("empty-object"), "error: unrecognised event: an object without members"),
-        (event("truncated-json-in-a-string"), "error: unrecognised event: an object with the members `Records`"),
+        (event("truncated-json-in-a-string"), "error: `Records[0].Sns.Message` is JSON that was cut off (line 1, column 376)"),
     ]);
 }
 
