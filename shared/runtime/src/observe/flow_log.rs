@@ -142,7 +142,8 @@ impl Gateway for FlowLogs {
             | Targets::SecurityGroupOfDefaultVpc(_)
             | Targets::UsersOfPrefixList(_)
             | Targets::Attack(_)
-            | Targets::Search(_) => {}
+            | Targets::Search(_)
+            | Targets::Gone(_) => {}
         }
         Ok(())
     }
