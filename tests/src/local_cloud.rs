@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::python::Tools;
 
-const TOOLS: Tools = Tools { folder: "local-cloud", what: "the local cloud", requirements: include_str!("../local_cloud/requirements.txt") };
+const TOOLS: Tools =
+    Tools { folder: "local-cloud", what: "the local cloud", requirements: include_str!("../local_cloud/requirements.txt") };
 const SERVE: &str = include_str!("../local_cloud/serve.py");
 
 /// A running local cloud. It ends when this is dropped, or when this process ends, however that comes.

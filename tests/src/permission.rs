@@ -156,10 +156,7 @@ pub fn requests(call: &Call, account: &str, region: &str) -> anyhow::Result<Vec<
     let asked = |action: &str, resource: String, key: &str, value: &str| Request {
         action: action.to_owned(),
         resource,
-        keys: BTreeMap::from([
-            ("aws:RequestedRegion".to_owned(), vec![region.to_owned()]),
-            (key.to_owned(), vec![value.to_owned()]),
-        ]),
+        keys: BTreeMap::from([("aws:RequestedRegion".to_owned(), vec![region.to_owned()]), (key.to_owned(), vec![value.to_owned()])]),
     };
     let is_tagged = call.parameters.iter().any(|(name, _)| name.starts_with("TagSpecification."));
     let resources = match call.action.as_str() {

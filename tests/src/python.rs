@@ -60,8 +60,17 @@ impl Tools {
         tell(&format!("installing {what} (once; a minute or so)"));
         let list = folder.join("requirements.txt");
         fs::write(&list, requirements)?;
-        let pip =
-            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes", "-r"];
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--only-binary=:all:",
+            "--require-hashes",
+            "-r",
+        ];
         let got = run(Command::new(&python).args(pip).arg(&list))?;
         if !got.status.success() {
             bail!("pip can't install {what}; is PyPI, or a mirror that pip is configured for, in reach?\n{}", last_lines(&got));
@@ -72,8 +81,7 @@ impl Tools {
 }
 
 fn check_python(what: &str) -> anyhow::Result<()> {
-    let wanted =
-        || format!("{what} needs python3, 3.10 or later, with its venv module (Debian and Ubuntu: `apt install python3-venv`)");
+    let wanted = || format!("{what} needs python3, 3.10 or later, with its venv module (Debian and Ubuntu: `apt install python3-venv`)");
     let version = Command::new("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]).output();
     let version = version.map_err(|error| anyhow!("{}; `python3` does not start: {error}", wanted()))?;
     let text = String::from_utf8_lossy(&version.stdout).trim().to_owned();

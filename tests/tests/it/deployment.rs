@@ -40,15 +40,15 @@ impl Deployed {
         Self { name: format!("{PREFIX}-{}", case.guardrail), guardrail: case.guardrail, made, case, proxy }
     }
 
-    /// Sets its mode and its EC2, as nothing else may be set by hand.
+    /// Sets its mode, and where its AWS is.
     async fn set(&self, mode: Mode) {
         let configuration = cloud("lambda", "get_function_configuration", json!({"FunctionName": self.name})).await;
         let mut variables = configuration["Environment"]["Variables"].clone();
         variables["PALISADE_MODE"] = json!(mode.to_string());
+        variables["AWS_ENDPOINT_URL"] = json!(house().cloud.url());
         for service in ["EC2", "CLOUDWATCH_LOGS", "WAFV2"] {
             variables[format!("AWS_ENDPOINT_URL_{service}")] = json!(self.proxy.url());
         }
-        // The local AWS has none of the ACL's own things, and they are AWS's anyway.
         let update = json!({"FunctionName": self.name, "Environment": {"Variables": variables}});
         cloud("lambda", "update_function_configuration", update).await;
     }
@@ -64,8 +64,14 @@ impl Deployed {
 async fn subscribed(topic: &str, queue: &str) -> String {
     let made = cloud("sqs", "create_queue", json!({"QueueName": queue})).await;
     let url = made["QueueUrl"].as_str().unwrap().to_owned();
+    let arn = format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:{queue}");
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }]});
+    cloud("sqs", "set_queue_attributes", json!({"QueueUrl": url, "Attributes": {"Policy": policy.to_string()}})).await;
     let subscription = json!({
-        "TopicArn": topic, "Protocol": "sqs", "Endpoint": format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:{queue}"),
+        "TopicArn": topic, "Protocol": "sqs", "Endpoint": arn,
         "Attributes": {"RawMessageDelivery": "true"},
     });
     cloud("sns", "subscribe", subscription).await;
@@ -101,8 +107,7 @@ fn every_function_does_its_work_in_both_modes_under_its_own_role() {
                 deployed.set(mode).await;
                 let response = deployed.invoke(&deployed.case.event).await;
                 let calls = deployed.proxy.take_calls();
-                let refused: Vec<&str> =
-                    calls.iter().filter(|call| call.status == Some(403)).map(|call| call.action.as_str()).collect();
+                let refused: Vec<&str> = calls.iter().filter(|call| call.status == Some(403)).map(|call| call.action.as_str()).collect();
                 assert!(refused.is_empty(), "{case} in {mode}: its role does not allow {refused:?}");
                 assert!(response["summary"][outcome].as_u64() >= Some(1), "{case} in {mode}: {response}");
                 assert_eq!(response["guardrail"], deployed.guardrail.id());
@@ -124,5 +129,61 @@ fn the_consoles_payload_answers_a_dry_run_and_the_notice_arrives() {
         assert_eq!(response["summary"], json!({"would-change": 1}));
         let notice = message(&queue).await.expect("no notice arrived");
         assert_eq!(notice, response);
+    });
+}
+
+#[test]
+fn an_alarm_that_is_raised_reaches_deny_source_through_its_topic_and_the_source_is_denied() {
+    block_on(async {
+        let _turn = TURN.lock().await;
+        let deployed = Deployed::with_case("deny-source/one-source-by-direct-call").await;
+        deployed.set(Mode::Enforce).await;
+        let queue = subscribed(&house().made["Notices"], "reader-of-denials").await;
+        let alarm = json!({
+            "AlarmName": "web-suspicious-traffic", "Namespace": "web", "MetricName": "Rejected", "Statistic": "Sum", "Period": 60,
+            "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold",
+            "Dimensions": [{"Name": "srcAddr", "Value": "203.0.113.77"}], "AlarmActions": [house().made["Alarms"]],
+        });
+        cloud("cloudwatch", "put_metric_alarm", alarm).await;
+        let raised = json!({"AlarmName": "web-suspicious-traffic", "StateValue": "ALARM", "StateReason": "a test"});
+        cloud("cloudwatch", "set_alarm_state", raised).await;
+        let notice = message(&queue).await.expect("no notice arrived");
+        assert_eq!(notice["trigger"]["door"], "alarm");
+        assert_eq!(notice["summary"], json!({"changed": 1}), "{notice}");
+        let (acl, _) = deployed.case.world.network_acls.iter().next().unwrap();
+        let snapshot = deployed.made.read().await.unwrap();
+        let lines = snapshot[deployed.made.real(acl)].lines();
+        assert!(lines.iter().any(|line| line.contains("deny") && line.contains("203.0.113.77/32")), "{lines:?}");
+    });
+}
+
+/// Of the two nets behind a failed invocation the local cloud fills the first only; AWS fills both.
+#[test]
+fn an_event_that_fails_ends_in_its_failure_queue_with_the_error() {
+    block_on(async {
+        let _turn = TURN.lock().await;
+        let deployed = Deployed::with_case("revoke-admin-ingress/console-opens-ssh").await;
+        deployed.set(Mode::DryRun).await;
+        let event = json!({"FunctionName": deployed.name, "InvocationType": "Event", "Payload": r#"{"key1": "value1"}"#});
+        cloud("lambda", "invoke", event).await;
+        let failed = message(&house().made["FailedInvocations"]).await.expect("nothing came to the failure queue");
+        assert_eq!(failed["requestPayload"], json!({"key1": "value1"}));
+        assert_eq!(failed["responsePayload"]["errorType"], "Palisade.UnrecognisedEvent", "{failed}");
+    });
+}
+
+#[test]
+fn a_role_without_a_permission_is_refused_there() {
+    block_on(async {
+        let _turn = TURN.lock().await;
+        let deployed = Deployed::with_case("revoke-admin-ingress/console-opens-ssh").await;
+        deployed.set(Mode::DryRun).await;
+        let detached = json!({"RoleName": "palisade-revoke-admin-ingress-eu-west-1", "PolicyArn": house().made["Telling"]});
+        cloud("iam", "detach_role_policy", detached.clone()).await;
+        let group = deployed.case.world.security_groups.keys().next().unwrap();
+        let answer = deployed.invoke(&json!({"securityGroupIds": [group]}).to_string()).await;
+        cloud("iam", "attach_role_policy", detached).await;
+        let error = answer["errorMessage"].as_str().unwrap_or_default();
+        assert!(error.contains("Publish: AuthorizationError") || error.contains("Publish: AccessDenied"), "{answer}");
     });
 }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_tests::binaries::{self, root};
+use palisade_tests::case::{ACCOUNT, World};
 use palisade_tests::local_cloud::LocalCloud;
 use palisade_tests::permission::Permissions;
+use palisade_tests::world::Made;
 use serde_json::{Value, json};
 
-use crate::scene::aws;
+use crate::scene::{aws, block_on};
 
 /// The prefix of every name, as `template.yaml` has it.
 pub(crate) const PREFIX: &str = "palisade";
@@ -81,12 +83,13 @@ fn deploy(cloud: LocalCloud) -> anyhow::Result<House> {
         ("SecurityHub", "resolve"),
         ("AlarmEvents", "yes"),
         ("Detection", "yes"),
-        ("IpSetArnsV4", IP_SETS),
+        ("IpSetArnsV4", &ip_sets()),
     ]
     .map(parameter)
     .to_vec();
+    cloud.call("s3", "put_object", json!({"Bucket": BUCKET, "Key": "template", "Body": template.to_string()}))?;
     let stack = json!({
-        "StackName": PREFIX, "TemplateBody": template.to_string(), "Parameters": parameters,
+        "StackName": PREFIX, "TemplateURL": format!("{}/{BUCKET}/template", cloud.url()), "Parameters": parameters,
         "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     });
     cloud.call("cloudformation", "create_stack", stack)?;
@@ -110,9 +113,17 @@ fn deploy(cloud: LocalCloud) -> anyhow::Result<House> {
     Ok(House { cloud, roles, made })
 }
 
-/// IP sets that are the reader's own: the local cloud makes none, and those of the local AWS get their ids at random.
-pub(crate) const IP_SETS: &str = "arn:aws:wafv2:eu-west-1:111122223333:regional/ipset/one/11111111-1111-4111-8111-111111111111,\
-                                  arn:aws:wafv2:eu-west-1:111122223333:regional/ipset/two/22222222-2222-4222-8222-222222222222";
+/// Two IP sets in the local AWS, as a reader's own would be: the local cloud makes none.
+fn ip_sets() -> String {
+    let literal = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"]
+        .map(|id| format!("arn:aws:wafv2:eu-west-1:{ACCOUNT}:regional/ipset/set-{}/{id}", id.split('-').next().unwrap_or_default()));
+    let sets: serde_json::Map<String, Value> =
+        literal.iter().map(|arn| (arn.clone(), json!({"addressFamily": "IPv4", "addresses": []}))).collect();
+    let world: World = serde_json::from_value(json!({"ipSets": sets})).unwrap();
+    // In a thread of its own: whoever asks for the house may be in a runtime already.
+    let made = std::thread::spawn(move || block_on(Made::make(aws(), ACCOUNT, &world)).unwrap()).join().unwrap();
+    literal.map(|arn| made.real(&arn).to_owned()).join(",")
+}
 
 fn reasons(events: &Value) -> String {
     let events = events["StackEvents"].as_array().cloned().unwrap_or_default();

@@ -6,8 +6,8 @@
 
 mod cases;
 mod default_groups;
-mod deployment;
 mod denials;
+mod deployment;
 mod faults;
 mod flow_logs;
 mod house;
