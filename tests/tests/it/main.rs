@@ -12,6 +12,7 @@ mod faults;
 mod flow_logs;
 mod house;
 mod notices;
+mod permissions;
 mod races;
 mod rooms;
 mod scene;
