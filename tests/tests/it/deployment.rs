@@ -142,7 +142,7 @@ fn the_consoles_payload_answers_a_dry_run_and_the_notice_arrives() {
 fn an_alarm_that_is_raised_reaches_deny_source_through_its_topic_and_the_source_is_denied() {
     block_on(async {
         let _turn = TURN.lock().await;
-        let deployed = Deployed::with_case("deny-source/alarm-without-source").await;
+        let deployed = Deployed::with_case("deny-source/alarm-whose-flow-logs-show-the-source").await;
         deployed.set(Mode::Enforce).await;
         let queue = subscribed(&house().made["Notices"], "reader-of-denials").await;
         let raised = json!({"AlarmName": "palisade-suspicious-traffic", "StateValue": "ALARM", "StateReason": "a test"});
