@@ -61,11 +61,12 @@ impl Call {
         self.parameters.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether it was meant to change something.
+    /// Whether it was meant to change something in the network.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         let reads = ["Describe", "Get", "List"].iter().any(|verb| self.action.starts_with(verb));
-        let harmless = ["Publish", "SendMessage", "StartQuery", "StopQuery"].contains(&self.action.as_str());
+        let harmless =
+            ["Publish", "SendMessage", "StartQuery", "StopQuery", "PutEvaluations", "BatchUpdateFindings"].contains(&self.action.as_str());
         !reads && !harmless && self.parameter("DryRun") != Some("true")
     }
 }
@@ -114,7 +115,7 @@ impl Account {
             *count
         };
         let how = self.stub.fault(&call.action, count).cloned();
-        let stand_in = self.stub.stand_in(&call.action, call.parameter("DryRun") == Some("true"), count);
+        let stand_in = self.stub.stand_in(&call, count);
         if let Some(How::Wait(gate) | How::WaitAndTell(gate, _)) = &how {
             gate.pass().await;
         }
@@ -193,7 +194,7 @@ impl Account {
     }
 }
 
-/// EC2 and SNS send forms with an `Action`, SQS JSON with its target in a header.
+/// EC2 and SNS send forms with an `Action`, SQS and AWS Config JSON with its target in a header, Security Hub JSON to a path.
 pub(crate) fn read(request: &Request<Bytes>) -> Call {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     // `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`
@@ -203,6 +204,12 @@ pub(crate) fn read(request: &Request<Bytes>) -> Call {
         Some(target) => Call {
             service,
             action: target.rsplit('.').next().unwrap_or(target).to_owned(),
+            parameters: Vec::new(),
+            json: serde_json::from_slice(request.body()).ok(),
+            status: None,
+        },
+        None if request.uri().path() == "/findings/batchupdate" => Call {
+            action: "BatchUpdateFindings".to_owned(),
             parameters: Vec::new(),
             json: serde_json::from_slice(request.body()).ok(),
             status: None,

@@ -251,15 +251,30 @@ impl Act {
         }
     }
 
+    /// The responses: one, but for a batch, which has one for each message that came to any.
+    #[must_use]
+    pub fn responses(&self) -> Vec<Value> {
+        let response = self.response();
+        match response.as_ref().and_then(|response| response.get("responses")).and_then(Value::as_array) {
+            Some(several) => several.clone(),
+            None => response.into_iter().collect(),
+        }
+    }
+
     /// The outcomes, gravest first, with how many there are of each; `ignored`, or `error`.
     #[must_use]
     pub fn outcome(&self) -> String {
         const GRAVEST_FIRST: [&str; 7] = ["failed", "refused", "changed", "would-change", "exempt", "gone", "compliant"];
-        let Some(response) = self.response() else { return "error".to_owned() };
-        if response.get("ignored").is_some() {
+        let responses = self.responses();
+        if responses.is_empty() {
+            return "error".to_owned();
+        }
+        if responses.iter().all(|response| response.get("ignored").is_some()) {
             return "ignored".to_owned();
         }
-        let count = |outcome: &str| response.pointer(&format!("/summary/{outcome}")).and_then(Value::as_u64).unwrap_or(0);
+        let count = |outcome: &str| -> u64 {
+            responses.iter().filter_map(|response| response.pointer(&format!("/summary/{outcome}"))?.as_u64()).sum()
+        };
         let counts: Vec<(&str, u64)> = GRAVEST_FIRST.iter().map(|outcome| (*outcome, count(outcome))).filter(|(_, n)| *n > 0).collect();
         match counts.as_slice() {
             [] => "nothing found".to_owned(),
@@ -283,11 +298,27 @@ impl Act {
             },
         };
         let notices: Vec<Value> = self.notices.iter().map(Notice::to_json).collect();
-        match notices.as_slice() {
+        let mut played = match notices.as_slice() {
             [] => json!({"answer": answer, "notice": null}),
             [one] => json!({"answer": answer, "notice": one}),
             several => json!({"answer": answer, "notices": several}),
+        };
+        if let Some(members) = played.as_object_mut() {
+            // What AWS Config and Security Hub were answered, as it was sent, where they were.
+            for (name, action) in [("evaluations", "PutEvaluations"), ("findings", "BatchUpdateFindings")] {
+                let sent: Vec<&Value> = self.answers(action).collect();
+                if !sent.is_empty() {
+                    members.insert(name.to_owned(), json!(sent));
+                }
+            }
         }
+        played
+    }
+
+    /// The bodies of the calls of an action that were taken.
+    pub fn answers(&self, action: &str) -> impl Iterator<Item = &Value> {
+        let taken = self.calls.iter().filter(move |call| call.action == action && call.status == Some(200));
+        taken.filter_map(|call| call.json.as_ref())
     }
 
     /// With literal ids, and without the times that depend on when it was played.
@@ -307,7 +338,13 @@ impl Act {
                 attributes: notice.attributes.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
             })
         });
-        Ok(Self { answer, notices: notices.collect::<anyhow::Result<_>>()?, calls: self.calls })
+        let notices = notices.collect::<anyhow::Result<_>>()?;
+        let calls = self.calls.into_iter().map(|call| {
+            let json = call.json.as_ref().map(&literal).transpose()?;
+            Ok(Call { json, ..call })
+        });
+        let calls = calls.collect::<anyhow::Result<_>>()?;
+        Ok(Self { answer, notices, calls })
     }
 }
 
@@ -335,18 +372,21 @@ impl Play {
 
 /// The JSON of the notices is the answer: whole in one, or its results in order over several.
 fn told_alike(act: &Act) -> Vec<String> {
-    let Some(response) = act.response() else {
+    let responses = act.responses();
+    if responses.is_empty() {
         return act.notices.iter().map(|_| "a notice without a response".to_owned()).collect();
-    };
+    }
     let mut broken = Vec::new();
-    let results = |value: &Value| value.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
-    match act.notices.as_slice() {
-        [] => {}
-        [one] if one.json == response => {}
-        [_] => broken.push("the notice's JSON is not the answer".to_owned()),
-        several => {
+    match (act.notices.as_slice(), responses.as_slice()) {
+        ([], _) => {}
+        ([one], [response]) if one.json == *response => {}
+        ([_], [_]) => broken.push("the notice's JSON is not the answer".to_owned()),
+        (several, responses) => {
             let told: Vec<Value> = several.iter().flat_map(|notice| results(&notice.json)).collect();
-            if told != results(&response) {
+            // A message of a batch that there is nothing to tell of has no notice.
+            let answered: Vec<Value> =
+                responses.iter().flat_map(results).filter(|result| responses.len() == 1 || told.contains(result)).collect();
+            if told != answered {
                 broken.push("the notices' results are not the answer's".to_owned());
             }
         }
@@ -359,23 +399,23 @@ fn told_alike(act: &Act) -> Vec<String> {
     broken
 }
 
+fn results(response: &Value) -> Vec<Value> {
+    response.get("results").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
 /// Whether the blast radius left some targets to the next delivery.
 fn left_for_later(act: &Act) -> bool {
-    let response = act.response().unwrap_or(Value::Null);
-    let reasons =
-        response.get("results").and_then(Value::as_array).into_iter().flatten().filter_map(|result| result.get("reason")?.as_str());
-    reasons.into_iter().any(|reason| reason.starts_with("over the blast radius"))
+    let told = act.responses().iter().flat_map(results).collect::<Vec<_>>();
+    told.iter().filter_map(|result| result.get("reason")?.as_str()).any(|reason| reason.starts_with("over the blast radius"))
 }
 
 /// Applies the changes that the answer names to a model of what was there, and compares with what is there.
 fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
     let act = Act { answer: answer.clone(), notices: Vec::new(), calls: Vec::new() };
-    let response = act.response().unwrap_or(Value::Null);
-    let enforced = response.get("mode").and_then(Value::as_str) == Some("enforce");
-    let results = response.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+    let enforced = |response: &Value| response.get("mode").and_then(Value::as_str) == Some("enforce");
     let mut broken = Vec::new();
     let mut predicted = before.clone();
-    for result in results.iter().filter(|_| enforced) {
+    for result in act.responses().iter().filter(|response| enforced(response)).flat_map(results) {
         let changes: Vec<Change> = match serde_json::from_value(result.get("changes").cloned().unwrap_or(json!([]))) {
             Ok(changes) => changes,
             Err(error) => {
@@ -424,9 +464,12 @@ fn logged_wrong(log: &[String], acts: [&Act; 2]) -> Vec<String> {
         }
     }
     let outcomes = |act: &Act| -> u64 {
-        let Some(response) = act.response() else { return 0 };
-        let counted: u64 = response.get("summary").and_then(Value::as_object).into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
-        counted + u64::from(response.get("ignored").is_some())
+        let of = |response: &Value| -> u64 {
+            let summary = response.get("summary").and_then(Value::as_object);
+            let counted: u64 = summary.into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
+            counted + u64::from(response.get("ignored").is_some())
+        };
+        act.responses().iter().map(of).sum()
     };
     let outcomes: u64 = acts.into_iter().map(outcomes).sum();
     if told != outcomes {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::permission::Permissions;
+use crate::proxy::Call;
 
 /// What to do otherwise.
 #[derive(Debug, Clone, Default)]
@@ -91,16 +92,58 @@ pub(crate) enum StandIn {
     Json(Value),
 }
 
+/// What AWS Config says to evaluations that break the documented limits ("PutEvaluations" and "Evaluation", AWS Config API).
+fn wrong_evaluations(body: Option<&Value>) -> Option<&'static str> {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let body = body?;
+    if text(body, "ResultToken").is_none_or(|token| token.is_empty()) {
+        return Some("InvalidResultTokenException");
+    }
+    let evaluations = body.get("Evaluations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let fits = |one: &Value| {
+        let verdict = text(one, "ComplianceType");
+        ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"].iter().any(|known| verdict.as_deref() == Some(known))
+            && text(one, "ComplianceResourceType").is_some_and(|kind| !kind.is_empty())
+            && text(one, "ComplianceResourceId").is_some_and(|id| !id.is_empty())
+            && text(one, "Annotation").is_none_or(|note| (1..=256).contains(&note.chars().count()))
+            && one.get("OrderingTimestamp").is_some_and(Value::is_number)
+    };
+    (evaluations.len() > 100 || !evaluations.iter().all(fits)).then_some("InvalidParameterValueException")
+}
+
+/// Whether Security Hub would refuse the update ("BatchUpdateFindings" and "NoteUpdate", Security Hub API).
+fn wrong_update(body: Option<&Value>) -> bool {
+    let text = |pointer: &str| body.and_then(|body| body.pointer(pointer)).and_then(Value::as_str);
+    let some = |pointer: &str, longest: usize| text(pointer).is_some_and(|text| (1..=longest).contains(&text.chars().count()));
+    let identified = some("/FindingIdentifiers/0/Id", 512) && some("/FindingIdentifiers/0/ProductArn", 2048);
+    let known = |status: &str| ["NEW", "ASSIGNED", "IN_PROGRESS", "SUPPRESSED", "RESOLVED"].contains(&status);
+    !identified || !some("/Note/Text", 512) || !some("/Note/UpdatedBy", 512) || !text("/Workflow/Status").is_none_or(known)
+}
+
 impl Stub {
     pub(crate) fn fault(&self, action: &str, call: usize) -> Option<&How> {
         self.faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
     }
 
     /// The answer to a call that the local AWS answers wrongly or not at all, as documented by AWS. `calls` counts those of the action.
-    pub(crate) fn stand_in(&self, action: &str, is_dry_run: bool, calls: usize) -> Option<StandIn> {
-        match (action, &self.query_results) {
+    pub(crate) fn stand_in(&self, call: &Call, calls: usize) -> Option<StandIn> {
+        let is_dry_run = call.parameter("DryRun") == Some("true");
+        match (call.action.as_str(), &self.query_results) {
             // It ignores DryRun on these, and really does it.
             ("CreateNetworkAclEntry" | "DeleteNetworkAclEntry", _) if is_dry_run => Some(StandIn::Refusal(412, "DryRunOperation")),
+            // It takes none but those of a test mode.
+            ("PutEvaluations", _) => Some(match wrong_evaluations(call.json.as_ref()) {
+                None => StandIn::Json(json!({"FailedEvaluations": []})),
+                Some(code) => StandIn::Refusal(400, code),
+            }),
+            // It does not know this one.
+            ("BatchUpdateFindings", _) => Some(match wrong_update(call.json.as_ref()) {
+                false => {
+                    let findings = call.json.as_ref().and_then(|body| body.get("FindingIdentifiers"));
+                    StandIn::Json(json!({"ProcessedFindings": findings, "UnprocessedFindings": []}))
+                }
+                true => StandIn::Refusal(400, "InvalidInputException"),
+            }),
             ("StartQuery", Some(_)) => Some(StandIn::Json(json!({"queryId": "00000000-0000-4000-8000-000000000001"}))),
             ("GetQueryResults", Some(_)) if calls == 1 => Some(StandIn::Json(json!({"status": "Running", "results": []}))),
             ("GetQueryResults", Some(rows)) => {

@@ -98,7 +98,11 @@ pub fn evaluations(inquiry: &Inquiry, results: &[TargetResult]) -> Vec<Evaluatio
             About::One(resource) => resource.clone(),
             About::Every(of) => ConfigResource { resource_type: of.id().to_owned(), resource_id: result.resource.clone() },
         };
-        Some(Evaluation { resource, compliance: compliance(result)?, annotation: annotation(&result.reason) })
+        let why = match result.outcome {
+            Outcome::Changed => annotation(&format!("closed by Palisade; before, {}", result.reason)),
+            _ => annotation(&result.reason),
+        };
+        Some(Evaluation { resource, compliance: compliance(result)?, annotation: why })
     });
     judged.collect()
 }

@@ -59,7 +59,8 @@ where
         let (payload, context) = event.into_parts();
         let span = tracing::info_span!("invocation", requestId = context.request_id, guardrail = self.guardrail.id());
         async {
-            let answer = self.deliver(&payload, &context).await;
+            // Boxed: rustc gives up on computing the layout of futures nested this deep.
+            let answer = Box::pin(self.deliver(&payload, &context)).await;
             if let Err(failure) = &answer {
                 tracing::error!(error = failure.headline(), "the invocation failed");
             }
@@ -95,7 +96,7 @@ where
         };
         let mode = if trigger.dry_run { Mode::DryRun } else { self.common.mode };
         let mut response = self.response(own, mode, trigger.cause.clone());
-        response.results = self.results(own, mode, &trigger, deadline).await;
+        response.results = Box::pin(self.results(own, mode, &trigger, deadline)).await;
         for result in &mut response.results {
             result.told = is_told(result, trigger.cause.door);
         }

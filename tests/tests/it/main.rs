@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+mod askers;
 mod cases;
 mod default_groups;
 mod denials;
 mod deployment;
+mod every_door;
 mod faults;
 mod flow_logs;
 mod house;
