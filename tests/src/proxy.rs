@@ -209,6 +209,7 @@ pub(crate) fn read(request: &Request<Bytes>) -> Call {
             status: None,
         },
         None if request.uri().path() == "/findings/batchupdate" => Call {
+            service,
             action: "BatchUpdateFindings".to_owned(),
             parameters: Vec::new(),
             json: serde_json::from_slice(request.body()).ok(),

@@ -60,6 +60,7 @@ impl Tools {
         tell(&format!("installing {what} (once; a minute or so)"));
         let list = folder.join("requirements.txt");
         fs::write(&list, requirements)?;
+        // Without looking for dependencies: each list is complete, and pip will not have an extra's hash for the package's own.
         let pip = [
             "-m",
             "pip",

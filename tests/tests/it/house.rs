@@ -22,7 +22,7 @@ const NOT_MADE: [&str; 4] = ["AWS::Config::ConfigRule", "AWS::Logs::QueryDefinit
 
 /// What the template has already and the code has not yet. [`nothing_is_awaited_that_is_there`] says when a line is to go.
 const AWAITED_FUNCTIONS: [(&str, &str); 1] = [("UndoChange", "undo-change")];
-const AWAITED_SETTINGS: [&str; 1] = ["PALISADE_SEAL_KEY_ARN"];
+pub(crate) const AWAITED_SETTINGS: [&str; 1] = ["PALISADE_SEAL_KEY_ARN"];
 
 /// What was deployed.
 pub(crate) struct House {

@@ -13,6 +13,7 @@ mod every_door;
 mod faults;
 mod flow_logs;
 mod house;
+mod lint;
 mod metrics;
 mod notices;
 mod patterns;
