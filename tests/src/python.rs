@@ -69,6 +69,7 @@ impl Tools {
             "--disable-pip-version-check",
             "--no-input",
             "--only-binary=:all:",
+            "--no-deps",
             "--require-hashes",
             "-r",
         ];
