@@ -8,6 +8,7 @@ pub mod case;
 pub mod expected;
 mod http;
 pub mod lambda;
+pub mod lambda_api;
 pub mod live;
 pub mod local_aws;
 pub mod local_cloud;

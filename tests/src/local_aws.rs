@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -60,4 +61,12 @@ impl Drop for LocalAws {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The AWS CLI of the virtual environment, once a local AWS was started.
+///
+/// # Errors
+/// When cargo's target folder can't be told.
+pub fn aws_cli() -> anyhow::Result<PathBuf> {
+    Ok(TOOLS.folder()?.join("bin").join("aws"))
 }

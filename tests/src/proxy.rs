@@ -66,7 +66,8 @@ impl Call {
     pub fn is_mutation(&self) -> bool {
         let reads = ["Describe", "Get", "List"].iter().any(|verb| self.action.starts_with(verb));
         let harmless =
-            ["Publish", "SendMessage", "StartQuery", "StopQuery", "PutEvaluations", "BatchUpdateFindings"].contains(&self.action.as_str());
+            ["Publish", "SendMessage", "StartQuery", "StopQuery", "PutEvaluations", "BatchUpdateFindings", "GenerateMac", "VerifyMac"]
+                .contains(&self.action.as_str());
         !reads && !harmless && self.parameter("DryRun") != Some("true")
     }
 }

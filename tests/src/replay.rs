@@ -8,6 +8,7 @@ use anyhow::Context;
 use palisade_policy::change::Change;
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
+use palisade_policy::undo_change::resource as resource_of;
 use serde_json::{Value, json};
 
 use crate::binaries;
@@ -15,7 +16,7 @@ use crate::case::{Case, REGION};
 use crate::lambda::{Answer, Lambda};
 use crate::proxy::{Call, Proxy};
 use crate::stub::Stub;
-use crate::world::{Made, Resource, Snapshot, resource_of};
+use crate::world::{Made, Resource, Snapshot};
 
 /// What came of one delivery of the event.
 #[derive(Debug, Clone)]
@@ -103,7 +104,7 @@ pub fn stub(case: &Case, made: &Made) -> Stub {
 /// When it can't be played. That it comes out wrong is no error, but [`Play::broken`].
 pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::Result<Play> {
     let made = Made::make(upstream, &account(), &case.world).await.context("the world can't be made")?;
-    let event = made.with_real_ids(&case.event);
+    let event = made.event(&case.event).await?;
     let proxy = Proxy::start(upstream, &made.account, stub(case, &made)).await?;
     let before = made.read().await?;
     let mut broken = Vec::new();
@@ -167,9 +168,14 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
     })
 }
 
+/// The seal's hash: every key is new, and so is that.
+fn mac(response: &Value) -> Option<String> {
+    response.pointer("/seal/mac").and_then(Value::as_str).map(str::to_owned)
+}
+
 /// A denial ends some hours after it was made, so its times are `<TIME>`; those of the event are what they are.
 fn without_times(case: &Case, text: &str) -> String {
-    if !matches!(case.guardrail, Guardrail::DenySource | Guardrail::LiftDenials) {
+    if !matches!(case.guardrail, Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange) {
         return text.to_owned();
     }
     const SHAPE: &str = "0000-00-00T00:00:00Z";
@@ -198,6 +204,10 @@ fn shown_ids(case: &Case) -> Box<dyn Iterator<Item = &String> + '_> {
     match case.guardrail {
         Guardrail::EnableFlowLogs => Box::new(world.vpcs.keys()),
         Guardrail::DenySource | Guardrail::LiftDenials => Box::new(world.network_acls.keys().chain(world.ip_sets.keys())),
+        Guardrail::UndoChange => {
+            let groups_and_vpcs = world.security_groups.keys().chain(world.vpcs.keys());
+            Box::new(groups_and_vpcs.chain(world.network_acls.keys()).chain(world.ip_sets.keys()))
+        }
         Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => Box::new(world.security_groups.keys()),
     }
 }
@@ -323,7 +333,12 @@ impl Act {
 
     /// With literal ids, and without the times that depend on when it was played.
     fn told(self, case: &Case, made: &Made) -> anyhow::Result<Self> {
-        let text = |text: &str| without_times(case, &made.with_literal_ids(text));
+        let notices = self.notices.iter().map(|notice| notice.json.clone());
+        let macs: Vec<String> = self.response().into_iter().chain(notices).filter_map(|json| mac(&json)).collect();
+        let text = |text: &str| {
+            let unsealed = macs.iter().fold(text.to_owned(), |text, mac| text.replace(mac, "<SEAL>"));
+            without_times(case, &made.with_literal_ids(&unsealed))
+        };
         let literal = |value: &Value| -> anyhow::Result<Value> { Ok(serde_json::from_str(&text(&value.to_string()))?) };
         let answer = match &self.answer {
             Answer::Response(response) => Answer::Response(literal(response)?),

@@ -6,6 +6,7 @@ use crate::change::{AclEntryChange, Change, FlowLogChange, IpSetChange, RuleChan
 use crate::cidr::{Cidr, Family};
 use crate::flow_log::Destination;
 use crate::id::Region;
+use crate::response::Response;
 use crate::security_group::{Direction, Source, Tags, is_reserved};
 
 /// The command that makes the change, on one line, to be pasted into a POSIX shell.
@@ -33,6 +34,24 @@ pub fn command(change: &Change, region: &Region) -> String {
         }
         Change::UpdateIpSet(change) => ip_set(change),
     }
+}
+
+/// A payload longer than this does not go into a command: people's terminals, and mail, cut long lines.
+const LONGEST_PAYLOAD: usize = 16_000;
+
+/// The command that has this function undo a response, for a POSIX shell. Through `fileb://`, for without it version 2 of the CLI wants the
+/// payload in base64, and version 1 wants it plain.
+#[must_use]
+pub fn undo_command(response: &Response, function: &str) -> String {
+    let region = &response.region;
+    let payload = json!({"undo": response, "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}).to_string();
+    let invoke =
+        format!("aws lambda invoke --region {region} --function-name {} --payload fileb:///dev/stdin /dev/stdout", quoted(function));
+    if payload.len() <= LONGEST_PAYLOAD {
+        return format!("printf %s {} | {invoke}", quoted(&payload));
+    }
+    let rest = quoted(r#", "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}"#);
+    format!(r#"(printf %s '{{"undo":'; cat notice.json; printf %s {rest}) | {invoke}   # notice.json: the JSON of this notice"#)
 }
 
 fn direction(direction: Direction) -> &'static str {

@@ -44,8 +44,12 @@ pub fn read_key(text: &str) -> Option<(Direction, Cidr)> {
 /// The value of that tag. What tags can't hold of the cause is replaced, and what is too long is cut.
 #[must_use]
 pub fn value(source: Cidr, until: Timestamp, cause: &str) -> String {
-    let cause: String = cause.chars().map(|c| if c.is_ascii_alphanumeric() || " +-=._:/@".contains(c) { c } else { '_' }).collect();
-    let mut value = format!("{source} until {until} {}", cause.trim());
+    tag_value(&format!("{source} until {until} {}", cause.trim()))
+}
+
+/// A text as a tag can hold it.
+pub(crate) fn tag_value(text: &str) -> String {
+    let mut value: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || " +-=._:/@".contains(c) { c } else { '_' }).collect();
     // Every character is a byte. Cut first, for the cut may leave a space at the end, which not every reader of tags gives back.
     value.truncate(LONGEST_VALUE);
     value.trim_end().to_owned()

@@ -30,7 +30,7 @@ use crate::id::Excerpt;
 use crate::ip_set::IpSet;
 use crate::network_acl::{AclEntry, Action, NetworkAcl};
 use crate::plan::{Fate, Plan, Sketch, SketchLine, Verdict};
-use crate::security_group::{Direction, Tags, is_reserved};
+use crate::security_group::{Direction, is_reserved};
 use crate::traffic::Traffic;
 
 /// The number above those that anybody can give to an entry: EC2's own last entries.
@@ -195,6 +195,7 @@ impl Policy {
             }
         }
         match self.in_ip_sets(denying, now) {
+            _ if self.exempt_everywhere(denying, now).is_some() => {}
             Ok(change) => changes.extend(change),
             Err(why) => refused.push(why),
         }
@@ -242,10 +243,19 @@ impl Policy {
         if !self.settings.exemptions {
             return Vec::new();
         }
-        let key = Guardrail::DenySource.exemption_key();
-        let alone = acl.tags.get(&format!("{key}:{source}")).map(|value| (key, value.clone()));
-        let of_source = alone.into_iter().collect::<Tags>();
-        [&acl.tags, &of_source].into_iter().map(|tags| Exemption::read(tags, Guardrail::DenySource, now)).collect()
+        let keys = [Guardrail::DenySource.exemption_key(), exemption_key(source)];
+        keys.iter().map(|key| Exemption::under(key, &acl.tags, now)).collect()
+    }
+
+    /// Until when the source itself is exempt, by the tag of any of the ACLs: then no IP set takes it either, for an IP set has no tags of
+    /// its own that Palisade reads.
+    fn exempt_everywhere(&self, denying: &Denying, now: Timestamp) -> Option<Timestamp> {
+        let key = exemption_key(denying.source);
+        let ends = denying.acls.iter().filter_map(|acl| match Exemption::under(&key, &acl.tags, now) {
+            Exemption::Valid { until, .. } => Some(until),
+            _ => None,
+        });
+        ends.filter(|_| self.settings.exemptions).max()
     }
 
     fn in_acl(&self, denying: &Denying, acl: &NetworkAcl, time: Time, refusals: usize) -> Result<Draft, String> {
@@ -417,6 +427,12 @@ impl Policy {
             previous_description: set.description.clone(),
         })))
     }
+}
+
+/// The key of the tag on a network ACL that exempts this one source.
+#[must_use]
+pub fn exemption_key(source: Cidr) -> String {
+    format!("{}:{source}", Guardrail::DenySource.exemption_key())
 }
 
 /// The number of the first entry that allows the source anything, or that of EC2's own last entry.

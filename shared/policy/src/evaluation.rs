@@ -99,7 +99,7 @@ pub fn evaluations(inquiry: &Inquiry, results: &[TargetResult]) -> Vec<Evaluatio
             About::Every(of) => ConfigResource { resource_type: of.id().to_owned(), resource_id: result.resource.clone() },
         };
         let why = match result.outcome {
-            Outcome::Changed => annotation(&format!("closed by Palisade; before, {}", result.reason)),
+            Outcome::Changed => annotation(&format!("changed by Palisade; before: {}", result.reason)),
             _ => annotation(&result.reason),
         };
         Some(Evaluation { resource, compliance: compliance(result)?, annotation: why })

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::denial::tag_value;
 use crate::guardrail::Guardrail;
 use crate::id::Excerpt;
 use crate::security_group::Tags;
@@ -37,7 +38,13 @@ impl Exemption {
     /// Reads the tags of a resource or a rule.
     #[must_use]
     pub fn read(tags: &Tags, guardrail: Guardrail, now: Timestamp) -> Self {
-        match tags.get(&guardrail.exemption_key()) {
+        Self::under(&guardrail.exemption_key(), tags, now)
+    }
+
+    /// Reads the tag with this key.
+    #[must_use]
+    pub fn under(key: &str, tags: &Tags, now: Timestamp) -> Self {
+        match tags.get(key) {
             None => Exemption::None,
             Some(value) => match parse(value, now) {
                 Ok((until, reason)) => Exemption::Valid { until, reason },
@@ -45,6 +52,18 @@ impl Exemption {
             },
         }
     }
+}
+
+/// Whether the key is that of an exemption, of whatever guardrail.
+#[must_use]
+pub fn is_key(key: &str) -> bool {
+    key.starts_with("palisade:exempt:")
+}
+
+/// The value of a tag that exempts until then. What tags can't hold of the reason is replaced, and what is too long is cut.
+#[must_use]
+pub fn value(until: Timestamp, reason: &str) -> String {
+    tag_value(&format!("until={until} reason={}", reason.trim()))
 }
 
 fn parse(value: &str, now: Timestamp) -> Result<(Timestamp, String), String> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{ApplyError, Change, FlowLogChange, State};
+use crate::change::{ApplyError, Change, FlowLogChange, State, tag};
 use crate::control::Control;
 use crate::id::{AccountId, Excerpt, FlowLogId, VpcId};
 use crate::security_group::Tags;
@@ -225,11 +225,14 @@ impl State for Vpc {
         match change {
             Change::CreateFlowLog(change) if change.vpc_id == self.id => self.position(change).is_some(),
             Change::DeleteFlowLog(change) if change.vpc_id == self.id => self.position(change).is_none(),
-            _ => false,
+            _ => tag::shows(&self.tags, self.id.as_str(), change).unwrap_or(false),
         }
     }
 
     fn make(&mut self, change: &Change) -> Result<(), ApplyError> {
+        if let Some(made) = tag::make(&mut self.tags, self.id.as_str(), change) {
+            return made;
+        }
         let (Change::CreateFlowLog(of) | Change::DeleteFlowLog(of)) = change else { return Err(ApplyError::OtherResource) };
         if of.vpc_id != self.id {
             return Err(ApplyError::OtherResource);

@@ -19,16 +19,19 @@ pub enum Guardrail {
     DenySource,
     /// Takes denials back whose time has passed.
     LiftDenials,
+    /// Takes back what the others changed, when a person asks for it. It guards nothing, but is named like those that do.
+    UndoChange,
 }
 
 impl Guardrail {
     /// Every guardrail.
-    pub const ALL: [Guardrail; 5] = [
+    pub const ALL: [Guardrail; 6] = [
         Guardrail::RevokeAdminIngress,
         Guardrail::StripDefaultGroup,
         Guardrail::EnableFlowLogs,
         Guardrail::DenySource,
         Guardrail::LiftDenials,
+        Guardrail::UndoChange,
     ];
 
     /// Its id.
@@ -40,6 +43,7 @@ impl Guardrail {
             Guardrail::EnableFlowLogs => "enable-flow-logs",
             Guardrail::DenySource => "deny-source",
             Guardrail::LiftDenials => "lift-denials",
+            Guardrail::UndoChange => "undo-change",
         }
     }
 

@@ -21,7 +21,8 @@ impl State for IpSet {
     fn shows(&self, change: &Change) -> bool {
         match change {
             Change::UpdateIpSet(change) if change.arn == self.arn => {
-                self.description == change.description
+                // "UpdateIPSet" takes no empty description, and whether one that is left out goes or stays is not documented.
+                (self.description == change.description || change.description.is_empty())
                     && change.add.iter().all(|block| self.addresses.contains(block))
                     && !change.remove.iter().any(|block| self.addresses.contains(block))
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::change::{AclEntryChange, ApplyError, Change, State};
+use crate::change::{AclEntryChange, ApplyError, Change, State, tag};
 use crate::cidr::Cidr;
 use crate::id::{AccountId, AclId, SubnetId, VpcId};
 use crate::security_group::{Direction, Tags};
@@ -72,9 +72,7 @@ impl State for NetworkAcl {
         match change {
             Change::PutAclEntry(change) if change.acl_id == self.id => self.entries.contains(&AclEntry::of(change)),
             Change::DeleteAclEntry(change) if change.acl_id == self.id => !self.entries.contains(&AclEntry::of(change)),
-            Change::PutTag(tag) if tag.resource == self.id.as_str() => self.tags.get(&tag.key) == Some(&tag.value),
-            Change::DeleteTag(tag) if tag.resource == self.id.as_str() => !self.tags.contains_key(&tag.key),
-            _ => false,
+            _ => tag::shows(&self.tags, self.id.as_str(), change).unwrap_or(false),
         }
     }
 
@@ -92,13 +90,7 @@ impl State for NetworkAcl {
                 let at = self.entries.iter().position(|other| *other == entry).ok_or(ApplyError::NotFound)?;
                 self.entries.remove(at);
             }
-            Change::PutTag(tag) if tag.resource == self.id.as_str() => {
-                self.tags.insert(tag.key.clone(), tag.value.clone());
-            }
-            Change::DeleteTag(tag) if tag.resource == self.id.as_str() => {
-                self.tags.remove(&tag.key).ok_or(ApplyError::NotFound)?;
-            }
-            _ => return Err(ApplyError::OtherResource),
+            _ => return tag::make(&mut self.tags, self.id.as_str(), change).unwrap_or(Err(ApplyError::OtherResource)),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::change::Change;
-use crate::commands::command;
+use crate::commands::{command, undo_command};
 use crate::guardrail::Guardrail;
 use crate::id::Excerpt;
 use crate::plan::{Fate, Sketch, SketchLine};
@@ -61,6 +61,7 @@ fn words(guardrail: Guardrail) -> Words {
             ("sources", "denied", "would be denied", ["Why", "Why"], None, Some("If it must be let in, tag the network ACL"))
         }
         Guardrail::LiftDenials => ("resources", "lifted", "would be lifted", ["Why", "Why"], None, None),
+        Guardrail::UndoChange => ("resources", "undone", "would be undone", ["Why", "Why"], None, None),
     };
     Words { targets, done, would, reason, caveat, exempt }
 }
@@ -118,6 +119,7 @@ fn deed(guardrail: Guardrail, results: &[&TargetResult], whom: &str, past: bool)
             let denials = count(|change| matches!(change, Change::DeleteTag(_) | Change::UpdateIpSet(_)), "denial");
             format!("{} {denials} on {whom}", verb("lift", "lifted"))
         }
+        Guardrail::UndoChange => format!("{} what was changed on {whom}", verb("undo", "undid")),
     }
 }
 
@@ -130,9 +132,9 @@ fn counts(response: &Response) -> String {
 }
 
 /// The text for a person: what was wrong, who did it, from where and when, what is done about it, what still is as it was, how to take
-/// it back, how to exempt it.
+/// it back (with this function, where the response has a seal), how to exempt it.
 #[must_use]
-pub fn text(response: &Response) -> String {
+pub fn text(response: &Response, undo_function: &str) -> String {
     let mut text = String::new();
     let told: Vec<&TargetResult> = response.results.iter().filter(|result| result.told).collect();
     paragraph(&mut text, &opening(response));
@@ -141,6 +143,13 @@ pub fn text(response: &Response) -> String {
     }
     if told.len() > MOST_RESOURCES {
         paragraph(&mut text, &format!("… and {} more; the JSON of this notice has them all.", told.len() - MOST_RESOURCES));
+    }
+    if response.seal.is_some() {
+        let what = match words(response.guardrail).exempt {
+            Some(_) => "Or have undo-change put all of it back and exempt it for a day; say why in `reason`:",
+            None => "Or have undo-change put all of it back; say why in `reason`:",
+        };
+        paragraph(&mut text, &format!("{what}\n  {}", undo_command(response, undo_function)));
     }
     let changing = told.iter().any(|result| matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
     if let (true, Some(exempt)) = (changing, words(response.guardrail).exempt) {
@@ -182,7 +191,7 @@ fn opening(response: &Response) -> String {
         Door::Guardduty => format!("the GuardDuty finding {}", what.unwrap_or("of an attack")),
         Door::Alarm => format!("the alarm {}", what.unwrap_or("without a name")),
         Door::Schedule => "its schedule".to_owned(),
-        Door::Direct => "a direct call".to_owned(),
+        Door::Direct => what.map_or("a direct call".to_owned(), |what| format!("a direct call: {}", Excerpt(what))),
     };
     let _ = writeln!(opening, "\nWoken by   {woken_by}");
     if cause.door == Door::Cloudtrail {

@@ -10,6 +10,7 @@ use crate::change::Change;
 use crate::guardrail::Guardrail;
 use crate::id::{AccountId, Region};
 use crate::plan::Sketch;
+use crate::seal::Seal;
 use crate::trigger::Cause;
 
 /// Whether AWS may be changed. Dry run unless somebody chose otherwise.
@@ -127,6 +128,9 @@ pub struct Response {
     pub results: Vec<TargetResult>,
     /// How many targets came to each outcome, the compliant ones of a sweep too.
     pub summary: BTreeMap<Outcome, usize>,
+    /// What lets `undo-change` take the changes back, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 impl Response {
@@ -134,5 +138,11 @@ impl Response {
     #[must_use]
     pub fn gravest_told(&self) -> Option<Outcome> {
         self.results.iter().filter(|result| result.told).map(|result| result.outcome).min()
+    }
+
+    /// Whether AWS was changed, wholly or half.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.mode == Mode::Enforce && self.results.iter().any(|result| !result.changes.is_empty())
     }
 }

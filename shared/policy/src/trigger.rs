@@ -7,6 +7,7 @@ use crate::cidr::Cidr;
 use crate::control::Finding;
 use crate::evaluation::Inquiry;
 use crate::id::{AclId, PrefixListId, SecurityGroupId, SubnetId, VpcId};
+use crate::undo_change::Request;
 
 /// The way the news came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +81,8 @@ pub enum Targets {
     Search(Search),
     /// This resource, of which the news is that it exists no longer.
     Gone(String),
+    /// The changes that a response or a notice tells of, to be taken back.
+    Undo(Box<Request>),
     /// Everything in the Region.
     Sweep,
 }

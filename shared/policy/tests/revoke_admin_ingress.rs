@@ -7,66 +7,22 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::cases::{Case, EXEMPT, INVALID, cases, impossible_cases, now, shuffle};
-use model::{Facts, ICMP, ICMPV6, Kind, Plain, Sender, TCP, UDP, admitted, all_facts, authorised, ingress, revoked, span, weight};
+use model::laws::{self, Run, is_closed};
+use model::{Facts, Kind, Plain, Sender, TCP, UDP, admitted, all_facts, authorised, ingress, revoked, span, weight};
 use palisade_policy::change::{Change, undo};
 use palisade_policy::cidr::{Cidr, Family};
-use palisade_policy::plan::{Fate, Plan, Verdict};
+use palisade_policy::plan::{Fate, Verdict};
 use palisade_policy::revoke_admin_ingress::QUOTA;
 use palisade_policy::security_group::{Direction, GroupReference, Rule, SecurityGroup, Source, Tags};
 use palisade_policy::traffic::{PortRange, Traffic, Transport};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{TestCaseResult, TestRunner};
+use proptest::test_runner::TestRunner;
 
 /// At least 10,000 cases a law; `PROPTEST_CASES` asks for more. No files of old failures: a failure becomes a test by name.
 fn config() -> ProptestConfig {
     let asked = ProptestConfig::default();
     ProptestConfig { cases: asked.cases.max(10_000), failure_persistence: None, max_shrink_time: 60_000, ..asked }
-}
-
-/// A plan and what it makes of the group.
-struct Run {
-    plan: Plan,
-    group: SecurityGroup,
-    before: Vec<Plain>,
-    after: Vec<Plain>,
-}
-
-impl Run {
-    fn new(case: &Case, refusals: usize) -> Self {
-        let plan = case.setup.policy().plan(&case.group, now(), refusals);
-        let mut group = case.group.clone();
-        for change in &plan.changes {
-            change.apply(&mut group).unwrap();
-        }
-        Self { before: ingress(&case.group), after: ingress(&group), plan, group }
-    }
-
-    fn revokes(&self, rule: &Rule) -> bool {
-        revoked(&self.plan.changes).contains(&rule)
-    }
-
-    /// Whether the rest of the rule goes with the ports, and the plan says so.
-    fn gives_up(&self, case: &Case, rule: &Rule) -> bool {
-        let told = format!("{} from {} goes whole", rule.traffic, rule.source);
-        self.revokes(rule) && (!case.setup.carve || self.plan.remarks.iter().any(|remark| remark.starts_with(&told)))
-    }
-
-    /// Whether it is as if there were room for everything and ranges are carved: then what goes is what has to.
-    fn is_free(&self, case: &Case) -> bool {
-        case.setup.carve && !self.plan.remarks.iter().any(|remark| remark.contains(" goes whole") || remark.contains("no room"))
-    }
-}
-
-fn is_closed(case: &Case, group: &SecurityGroup) -> TestCaseResult {
-    let (world, rules) = (case.setup.world(), case.judged(group));
-    for port in case.admin_ports() {
-        for family in Family::BOTH {
-            let reach = world.reach(rules.iter().filter(|rule| rule.takes(port)), family);
-            prop_assert!(reach < world.limit(family), "{port:?} admits {reach} {family} addresses");
-        }
-    }
-    Ok(())
 }
 
 fn is_open(case: &Case, group: &SecurityGroup) -> bool {
@@ -108,33 +64,12 @@ proptest! {
 
     #[test]
     fn what_is_admitted_after_is_what_was_admitted_before_less_what_the_plan_removes(case in cases()) {
-        let run = Run::new(&case, 0);
-        let (world, judged) = (case.setup.world(), case.judged(&case.group));
-        for kind in case.kinds() {
-            let was_open = Family::BOTH.into_iter().any(|family| world.is_open(&judged, kind, family));
-            for sender in case.senders() {
-                let (was, is) = (admitted(&run.before, &sender, kind), admitted(&run.after, &sender, kind));
-                prop_assert!(was || !is, "{kind:?} of {sender:?} is admitted now");
-                if is || !was {
-                    continue;
-                }
-                let icmp = if matches!(sender, Sender::Address(Family::V4, _)) { ICMP } else { ICMPV6 };
-                for rule in run.before.iter().filter(|rule| rule.admits(&sender, kind)) {
-                    let carved_away = rule.is_all_traffic() && ![TCP, UDP, icmp].contains(&kind.protocol);
-                    let closed = case.setup.is_admin(kind) && was_open;
-                    prop_assert!(run.revokes(&rule.rule), "{kind:?} of {sender:?} is lost, but not {:?}", rule.rule);
-                    prop_assert!(closed || carved_away || run.gives_up(&case, &rule.rule), "{kind:?} of {sender:?} is lost in vain");
-                }
-            }
-        }
+        laws::what_is_admitted_after_is_what_was_admitted_before_less_what_the_plan_removes(&case)?;
     }
 
     #[test]
     fn no_administrative_port_is_open_to_the_world_after(case in cases()) {
-        let run = Run::new(&case, 0);
-        if !case.exempts(&case.group.tags) {
-            is_closed(&case, &run.group)?;
-        }
+        laws::no_administrative_port_is_open_to_the_world_after(&case)?;
     }
 
     // A source goes only if it and the kept ones that are no wider are the world already. So giving it back would open the port, and it
@@ -182,25 +117,12 @@ proptest! {
 
     #[test]
     fn planning_again_on_what_the_plan_left_changes_nothing(case in cases(), refusals in 0_usize..3) {
-        let run = Run::new(&case, refusals);
-        let again = case.setup.policy().plan(&run.group, now(), 0);
-        prop_assert!(again.changes.is_empty(), "{:?}", again.changes);
-        prop_assert_eq!(again.unread.is_some(), run.plan.unread.is_some());
+        laws::planning_again_on_what_the_plan_left_changes_nothing(&case, refusals)?;
     }
 
     #[test]
     fn undoing_restores_the_rules_with_descriptions_and_tags(case in cases(), refusals in 0_usize..3) {
-        let Run { plan, mut group, .. } = Run::new(&case, refusals);
-        for change in undo(&plan.changes) {
-            prop_assert!(!change.is_made(&group));
-            change.apply(&mut group).unwrap();
-            prop_assert!(change.is_made(&group));
-        }
-        prop_assert_eq!(all_facts(&group.rules), all_facts(&case.group.rules));
-        for change in &plan.changes {
-            prop_assert_ne!(&change.inverse(), change);
-            prop_assert_eq!(&change.inverse().inverse(), change);
-        }
+        laws::undoing_restores_the_rules_with_descriptions_and_tags(&case, refusals)?;
     }
 
     #[test]

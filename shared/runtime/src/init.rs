@@ -44,7 +44,7 @@ where
             }
         };
         let clients = Clients::from_environment().await;
-        let publisher = Publisher::new(&clients, &common);
+        let publisher = Publisher::new(guardrail, &clients, &common);
         let askers = Askers::new(&clients);
         let function = Function { guardrail, common, policy, gateway: gateway(&clients), publisher, askers };
         let answer = service_fn(|event: LambdaEvent<Value>| function.answer(event));

@@ -108,6 +108,7 @@ where
         if trigger.targets == Targets::Sweep {
             response.results.retain(|result| result.outcome != Outcome::Compliant);
         }
+        let response = self.publisher.seal(response).await;
         // The notice first: it says what was done, and an answer only what is.
         let notice = self.publisher.publish(&response).await;
         let asker = match &trigger.asker {
@@ -166,6 +167,7 @@ where
             ignored: None,
             results: Vec::new(),
             summary: BTreeMap::new(),
+            seal: None,
         }
     }
 

@@ -16,6 +16,7 @@ mod metrics;
 mod observe;
 mod publish;
 mod report;
+mod seal;
 mod settings;
 mod verify;
 
@@ -28,4 +29,5 @@ pub use crate::observe::denial::{Denials, Places, Searching, StandingDenials};
 pub use crate::observe::flow_log::FlowLogs;
 pub use crate::observe::search::Thresholds;
 pub use crate::observe::security_group::SecurityGroups;
+pub use crate::observe::undo::Undo;
 pub use crate::settings::{SettingsError, Variables};

@@ -1,11 +1,13 @@
 //! Notices: to SNS, failing that to a queue and the log, failing that into the function's error. Never nowhere.
 
 use aws_sdk_sns::types::MessageAttributeValue;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::notice::{short_text, subject, text};
 use palisade_policy::response::{Outcome, Response};
 use serde_json::{Value, json};
 
 use crate::aws::{AwsError, Clients};
+use crate::seal::Sealer;
 use crate::settings::Common;
 
 /// SNS takes 256 KiB, attributes and all ("Publish", `Message`), and so do a queue and a line of the log, where the message is escaped
@@ -16,6 +18,8 @@ const LONGEST_MESSAGE: usize = 100_000;
 pub(crate) struct Publisher {
     sns: aws_sdk_sns::Client,
     sqs: aws_sdk_sqs::Client,
+    sealer: Sealer,
+    undo_function: String,
     topic_arn: String,
     failure_queue_url: Option<String>,
 }
@@ -28,13 +32,20 @@ struct Notice {
 }
 
 impl Publisher {
-    pub(crate) fn new(clients: &Clients, common: &Common) -> Self {
+    pub(crate) fn new(guardrail: Guardrail, clients: &Clients, common: &Common) -> Self {
         Self {
             sns: clients.sns(),
             sqs: clients.sqs(),
+            sealer: Sealer::new(clients, common.seal_key_arn.clone()),
+            undo_function: undo_function(guardrail),
             topic_arn: common.topic_arn.clone(),
             failure_queue_url: common.failure_queue_url.clone(),
         }
+    }
+
+    /// Seals a response that tells of changes.
+    pub(crate) async fn seal(&self, response: Response) -> Response {
+        self.sealer.seal(response).await
     }
 
     /// Publishes what there is to tell, in as many notices as SNS needs.
@@ -43,7 +54,12 @@ impl Publisher {
     /// When neither SNS nor the queue took a notice: then the caller must carry it on.
     pub(crate) async fn publish(&self, response: &Response) -> Result<(), String> {
         let mut lost = Vec::new();
-        for notice in notices(response) {
+        let parts = parts(response, &self.undo_function);
+        let several = parts.len() > 1;
+        for (part, gravest) in parts {
+            // Each must be undone without the others. Where KMS did not seal the whole, it is not asked again: people are waiting.
+            let part = if several && part.seal.is_some() { self.seal(part).await } else { part };
+            let notice = notice(&part, gravest, &self.undo_function);
             if let Err(error) = self.send(&notice).await
                 && let Err(second) = self.fall_back(&notice, &error).await
             {
@@ -91,14 +107,21 @@ impl Publisher {
     }
 }
 
-/// The notices of a response: one, none where there is nothing to tell, more where one would be too long.
-fn notices(response: &Response) -> Vec<Notice> {
+/// The function that undoes what this one changes: its own name, with the other's id in it.
+fn undo_function(guardrail: Guardrail) -> String {
+    let own = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let undo = Guardrail::UndoChange.id();
+    if own.contains(guardrail.id()) { own.replace(guardrail.id(), undo) } else { undo.to_owned() }
+}
+
+/// What each notice of a response tells of, and its gravest outcome: one has it all, none is there where there is nothing to tell, and there
+/// are more where one would be too long.
+fn parts(response: &Response, undo_function: &str) -> Vec<(Response, Outcome)> {
     let Some(gravest) = response.gravest_told() else { return Vec::new() };
-    let notice = notice(response, gravest);
-    if notice.message.len() <= LONGEST_MESSAGE || response.results.len() <= 1 {
-        return vec![notice];
+    if response.results.len() <= 1 || notice(response, gravest, undo_function).message.len() <= LONGEST_MESSAGE {
+        return vec![(response.clone(), gravest)];
     }
-    let mut notices_of_halves = Vec::new();
+    let mut parts_of_halves = Vec::new();
     let (first, second) = response.results.split_at(response.results.len() / 2);
     for half in [first, second] {
         let mut part = Response { results: half.to_vec(), ..response.clone() };
@@ -106,14 +129,14 @@ fn notices(response: &Response) -> Vec<Notice> {
         for result in &part.results {
             *part.summary.entry(result.outcome).or_default() += 1;
         }
-        notices_of_halves.extend(notices(&part));
+        parts_of_halves.extend(parts(&part, undo_function));
     }
-    notices_of_halves
+    parts_of_halves
 }
 
-fn notice(response: &Response, gravest: Outcome) -> Notice {
+fn notice(response: &Response, gravest: Outcome, undo_function: &str) -> Notice {
     let json = serde_json::to_string(response).unwrap_or_default();
-    let message = json!({"default": json, "email": text(response), "sms": short_text(response)}).to_string();
+    let message = json!({"default": json, "email": text(response, undo_function), "sms": short_text(response)}).to_string();
     Notice {
         subject: subject(response),
         message,
@@ -131,7 +154,6 @@ fn notice(response: &Response, gravest: Outcome) -> Notice {
 mod tests {
     use std::collections::BTreeMap;
 
-    use palisade_policy::guardrail::Guardrail;
     use palisade_policy::plan::Sketch;
     use palisade_policy::response::{Mode, TargetResult};
     use palisade_policy::trigger::{Cause, Door};
@@ -161,7 +183,12 @@ mod tests {
             ignored: None,
             results: (0..targets).map(result).collect(),
             summary: BTreeMap::from([(Outcome::Changed, targets)]),
+            seal: None,
         }
+    }
+
+    fn notices(response: &Response) -> Vec<Notice> {
+        parts(response, "undo-change").iter().map(|(part, gravest)| notice(part, *gravest, "undo-change")).collect()
     }
 
     #[test]

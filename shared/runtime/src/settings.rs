@@ -182,6 +182,19 @@ impl Variables {
         self.parsed::<Arn>(variable)?.map(|arn| arn.of_service(variable, service)).transpose()
     }
 
+    /// The ARN of a key of KMS; not of an alias, which may come to name another key.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn kms_key(&mut self, variable: &'static str) -> Result<Option<String>, SettingsError> {
+        match self.arn(variable, "kms")? {
+            Some(arn) if !arn.contains(":key/") => {
+                Err(SettingsError::unusable(variable, format!("`{}` is not the ARN of a key", Excerpt(&arn))))
+            }
+            arn => Ok(arn),
+        }
+    }
+
     /// Ends the reading: whatever else begins like a setting is a mistake.
     ///
     /// # Errors
@@ -210,6 +223,7 @@ pub(crate) struct Common {
     pub(crate) max_changes: usize,
     /// Whether the finding of Security Hub that woke us is followed up.
     pub(crate) resolve_findings: bool,
+    pub(crate) seal_key_arn: Option<String>,
 }
 
 impl Common {
@@ -225,10 +239,11 @@ impl Common {
         })?;
         let role_arn = variables.arn("PALISADE_ROLE_ARN", "iam")?;
         let failure_queue_url = variables.parsed::<HttpUrl>("PALISADE_FAILURE_QUEUE_URL")?.map(|url| url.0);
+        let seal_key_arn = variables.kms_key("PALISADE_SEAL_KEY_ARN")?;
         let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
         let resolve_findings = Control::ALL.iter().any(|control| control.guardrail() == guardrail)
             && variables.one_of("PALISADE_SECURITY_HUB", &[("off", false), ("resolve", true)])?.unwrap_or(false);
-        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes, resolve_findings })
+        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes, resolve_findings, seal_key_arn })
     }
 }
 

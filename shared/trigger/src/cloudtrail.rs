@@ -61,7 +61,7 @@ fn targets(guardrail: Guardrail, source: Option<&str>, event_name: &str, detail:
         Guardrail::RevokeAdminIngress => opened(event_name, detail),
         Guardrail::StripDefaultGroup => filled(event_name, detail),
         Guardrail::EnableFlowLogs => unwatched(event_name, detail),
-        Guardrail::DenySource | Guardrail::LiftDenials => Ok(None),
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => Ok(None),
     }
 }
 
@@ -80,49 +80,36 @@ fn opened(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, Trig
 /// What may have given a default group rules: a new VPC comes with a full one.
 fn filled(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
     match event_name {
-        "CreateVpc" => match created_vpc(event_name, detail)? {
-            Some(id) => Ok(Some(Targets::Vpcs(vec![id]))),
-            None => Err(detail.at(&["responseElements", "vpc", "vpcId"]).wrong("is missing")),
-        },
-        // No capture of this event is public, so which dialect it is in is not known; but there is one default VPC only.
-        "CreateDefaultVpc" => Ok(Some(created_vpc(event_name, detail)?.map_or(Targets::DefaultVpc, |id| Targets::Vpcs(vec![id])))),
+        "CreateVpc" | "CreateDefaultVpc" => created(event_name, detail).map(Some),
         "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => authorised(detail).map(Some),
         "ModifySecurityGroupRules" => modified(event_name, detail).map(Some),
         _ => Ok(None),
     }
 }
 
-/// The VPC of the response, in the older dialect or in the newer.
-fn created_vpc(event_name: &str, detail: &Member<'_>) -> Result<Option<VpcId>, TriggerError> {
+/// The VPC of the response. No capture of `CreateDefaultVpc` is public, so either dialect is read for both; and a Region has one default VPC,
+/// which can be found without its id.
+fn created(event_name: &str, detail: &Member<'_>) -> Result<Targets, TriggerError> {
     let response = detail.get("responseElements");
-    match response.at(&["vpc", "vpcId"]).id()? {
-        Some(id) => Ok(Some(id)),
-        None => response.at(&[&format!("{event_name}Response"), "vpc", "vpcId"]).id(),
+    let older = response.at(&["vpc", "vpcId"]);
+    let id = match older.id::<VpcId>()? {
+        Some(id) => Some(id),
+        None => response.at(&[&format!("{event_name}Response"), "vpc", "vpcId"]).id()?,
+    };
+    match id {
+        Some(id) => Ok(Targets::Vpcs(vec![id])),
+        None if event_name == "CreateDefaultVpc" => Ok(Targets::DefaultVpc),
+        None => Err(older.wrong("is missing")),
     }
 }
 
 /// What may have left a VPC without a flow log. `DeleteFlowLogs` names flow logs that are gone by now and no VPC, so it may be any.
 fn unwatched(event_name: &str, detail: &Member<'_>) -> Result<Option<Targets>, TriggerError> {
     match event_name {
-        "CreateVpc" => {
-            let made = detail.at(&["responseElements", "vpc", "vpcId"]);
-            made.id()?.map(|id| Some(Targets::Vpcs(vec![id]))).ok_or_else(|| made.wrong("is missing"))
-        }
-        "CreateDefaultVpc" => created_default(detail).map(Some),
+        "CreateVpc" | "CreateDefaultVpc" => created(event_name, detail).map(Some),
         "DeleteFlowLogs" => Ok(Some(Targets::Sweep)),
         _ => Ok(None),
     }
-}
-
-/// No public record shows in which dialect EC2 tells of it, so both are read. A Region has one default VPC: it can be found without its id.
-fn created_default(detail: &Member<'_>) -> Result<Targets, TriggerError> {
-    let response = detail.get("responseElements");
-    for response in [response.clone(), response.get("CreateDefaultVpcResponse")] {
-        if let Some(id) = response.at(&["vpc", "vpcId"]).id()? {
-            return Ok(Targets::Vpcs(vec![id]));
-        }
-    }
-    Ok(Targets::DefaultVpc)
 }
 
 fn modified(event_name: &str, detail: &Member<'_>) -> Result<Targets, TriggerError> {

@@ -59,7 +59,7 @@ fn rules(guardrail: Guardrail) -> &'static [&'static str] {
         ],
         Guardrail::StripDefaultGroup => &["vpc-default-security-group-closed"],
         Guardrail::EnableFlowLogs => &["vpc-flow-logs-enabled"],
-        Guardrail::DenySource | Guardrail::LiftDenials => &[],
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => &[],
     }
 }
 

@@ -13,6 +13,9 @@ use serde_json::Value;
 use crate::member::Member;
 use crate::{Own, Reading, TriggerError, not_ours, parsed, unclaimed};
 
+const GROUP: &str = "AWS::EC2::SecurityGroup";
+const VPC: &str = "AWS::EC2::VPC";
+
 /// Whether a payload is what AWS Config sends to a custom rule.
 pub(crate) fn is_inquiry(payload: &Value) -> bool {
     payload.get("invokingEvent").is_some()
@@ -112,41 +115,58 @@ fn judged(guardrail: Guardrail) -> Option<ResourceType> {
     match guardrail {
         Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => Some(ResourceType::SecurityGroup),
         Guardrail::EnableFlowLogs => Some(ResourceType::Vpc),
-        Guardrail::DenySource | Guardrail::LiftDenials => None,
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => None,
     }
 }
 
 fn about_one(asked: &Asked<'_>, item: &Member<'_>, cause: Cause, own: &Own) -> Result<Reading, TriggerError> {
     let resource_type = needed(&item.get("resourceType"))?;
     let id = item.get("resourceId");
-    let resource = ConfigResource { resource_type: resource_type.to_owned(), resource_id: needed(&id)?.to_owned() };
-    let asker = Asker::Config(asked.inquiry(About::One(resource))?);
-    let missing = || id.wrong("is missing");
-    let targets = match (own.guardrail, resource_type) {
-        (Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup, "AWS::EC2::SecurityGroup") => {
-            Targets::SecurityGroups(vec![id.id()?.ok_or_else(missing)?])
-        }
-        (Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs, "AWS::EC2::VPC") => Targets::Vpcs(vec![id.id()?.ok_or_else(missing)?]),
-        _ => {
-            let why = format!("a resource of type `{}` is not for {}", Excerpt(resource_type), own.guardrail);
-            return Ok(Reading::Ignored { cause, why, asker });
-        }
+    let asker = |resource_id: &str| {
+        let resource = ConfigResource { resource_type: resource_type.to_owned(), resource_id: resource_id.to_owned() };
+        asked.inquiry(About::One(resource)).map(Asker::Config)
     };
-    match item.get("configurationItemStatus").text()? {
-        Some("ResourceDeleted" | "ResourceDeletedNotRecorded") => {
-            return Ok(Reading::Trigger(Trigger { asker, ..Trigger::new(cause, Targets::Gone(needed(&id)?.to_owned())) }));
-        }
-        None | Some("OK" | "ResourceDiscovered") => {}
-        Some(other) => {
-            let why = format!("AWS Config has the resource as `{}`", Excerpt(other));
-            return Ok(Reading::Ignored { cause, why, asker });
-        }
-    }
-    if is_true(&asked.root.get("eventLeftScope"))? {
-        let why = "the resource has left the rule's scope".to_owned();
+    let status = item.get("configurationItemStatus").text()?;
+    let is_gone = matches!(status, Some("ResourceDeleted" | "ResourceDeletedNotRecorded"));
+    if let Some(why) = not_judged(asked, own.guardrail, resource_type, status, is_gone)? {
+        // What is ignored is so whatever its id is; but without one there is nothing to answer about.
+        let asker = needed(&id).map_or(Ok(Asker::Nobody), asker)?;
         return Ok(Reading::Ignored { cause, why, asker });
     }
-    Ok(Reading::Trigger(Trigger { asker, ..Trigger::new(cause, targets) }))
+    let resource_id = needed(&id)?;
+    let missing = || id.wrong("is missing");
+    let targets = match resource_type {
+        VPC => Targets::Vpcs(vec![id.id()?.ok_or_else(missing)?]),
+        _ => Targets::SecurityGroups(vec![id.id()?.ok_or_else(missing)?]),
+    };
+    let targets = if is_gone { Targets::Gone(resource_id.to_owned()) } else { targets };
+    Ok(Reading::Trigger(Trigger { asker: asker(resource_id)?, ..Trigger::new(cause, targets) }))
+}
+
+/// Why the resource is not to be judged.
+fn not_judged(
+    asked: &Asked<'_>,
+    guardrail: Guardrail,
+    resource_type: &str,
+    status: Option<&str>,
+    is_gone: bool,
+) -> Result<Option<String>, TriggerError> {
+    let is_ours = match guardrail {
+        Guardrail::RevokeAdminIngress => resource_type == GROUP,
+        Guardrail::StripDefaultGroup => [GROUP, VPC].contains(&resource_type),
+        Guardrail::EnableFlowLogs => resource_type == VPC,
+        Guardrail::DenySource | Guardrail::LiftDenials | Guardrail::UndoChange => false,
+    };
+    if !is_ours {
+        return Ok(Some(format!("a resource of type `{}` is not for {guardrail}", Excerpt(resource_type))));
+    }
+    if is_gone {
+        return Ok(None);
+    }
+    if let Some(other) = status.filter(|status| !["OK", "ResourceDiscovered"].contains(status)) {
+        return Ok(Some(format!("AWS Config has the resource as `{}`", Excerpt(other))));
+    }
+    Ok(is_true(&asked.root.get("eventLeftScope"))?.then(|| "the resource has left the rule's scope".to_owned()))
 }
 
 fn needed<'a>(member: &Member<'a>) -> Result<&'a str, TriggerError> {

@@ -14,7 +14,7 @@ use palisade_policy::id::Excerpt;
 use palisade_policy::trigger::{Attack, Cause, Door, Targets, Trigger};
 use serde_json::Value;
 
-use crate::{Own, Reading, TriggerError};
+use crate::{Own, Reading, TriggerError, undo};
 
 /// The most that one call may name.
 const MOST_ITEMS: usize = 1000;
@@ -30,6 +30,7 @@ fn answered(guardrail: Guardrail) -> &'static [&'static str] {
         Guardrail::EnableFlowLogs => &["vpcIds", "sweep", "dryRun"],
         Guardrail::DenySource => &["sources", "aclIds", "dryRun"],
         Guardrail::LiftDenials => &["sweep", "dryRun"],
+        Guardrail::UndoChange => &["undo", "reason", "exemptFor", "dryRun"],
     }
 }
 
@@ -53,7 +54,13 @@ pub(crate) fn read(payload: &Value, own: &Own) -> Result<Reading, TriggerError> 
         Some(Value::Bool(dry_run)) => *dry_run,
         Some(_) => return Err(wrong("dryRun", "is neither true nor false".to_owned())),
     };
-    Ok(Reading::Trigger(Trigger { dry_run, ..Trigger::new(Cause::new(Door::Direct), targets(payload, members)?) }))
+    let cause = Cause::new(Door::Direct);
+    if own.guardrail == Guardrail::UndoChange {
+        let request = undo::read(payload)?;
+        let cause = Cause { detail: Some(request.reason.clone()), ..cause };
+        return Ok(Reading::Trigger(Trigger { dry_run, ..Trigger::new(cause, Targets::Undo(Box::new(request))) }));
+    }
+    Ok(Reading::Trigger(Trigger { dry_run, ..Trigger::new(cause, targets(payload, members)?) }))
 }
 
 /// The one thing that the call asks to look at.

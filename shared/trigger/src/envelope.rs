@@ -139,5 +139,5 @@ fn read_inside(inside: &Member<'_>, sns: Option<&Member<'_>>, own: &Own) -> Resu
     if let Some(name) = direct::member_of_call(value) {
         return Err(inside.get(name).wrong("is for a direct call, which no topic and no queue can make"));
     }
-    Err(inside.wrong(format!("holds no event that is known, but {}", members(value))))
+    Err(TriggerError::Unrecognised(format!("`{}` holds {}", inside.path(), members(value))))
 }

@@ -14,6 +14,7 @@ mod member;
 mod schedule;
 mod security_hub;
 mod source;
+mod undo;
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::{AccountId, Excerpt, Region};

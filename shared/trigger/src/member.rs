@@ -42,6 +42,10 @@ impl<'a> Member<'a> {
         Member { path: self.path.clone(), value: Some(value) }
     }
 
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn exists(&self) -> bool {
         self.value.is_some()
     }

@@ -28,6 +28,7 @@ pub(crate) fn read(root: &Member<'_>, own: &Own) -> Result<Reading, TriggerError
     Ok(match foreign(root, &detail, ["recipientAccountId", "awsRegion"], own)? {
         Some(why) => Reading::ignored(cause, why),
         None if own.guardrail == Guardrail::DenySource => Reading::ignored(cause, "a schedule names no source to deny"),
+        None if own.guardrail == Guardrail::UndoChange => Reading::ignored(cause, "only a person undoes a change"),
         None => Reading::Trigger(Trigger::new(cause, Targets::Sweep)),
     })
 }

@@ -16,6 +16,8 @@ use serde_json::Value;
 use crate::member::Member;
 use crate::{Own, Reading, TriggerError, not_ours, unclaimed};
 
+const NOTHING_FAILED: &str = "the finding does not say that anything failed";
+
 /// The form that findings come in.
 #[derive(Clone, Copy)]
 pub(crate) enum Form {
@@ -30,9 +32,12 @@ pub(crate) fn read(root: &Member<'_>, form: Form, own: &Own) -> Result<Reading, 
     let findings: Vec<Claim<'_>> = list
         .items()
         .into_iter()
-        .map(|finding| match form {
-            Form::Asff => asff(finding.object()?),
-            Form::Ocsf => ocsf(finding.object()?),
+        .map(|finding| {
+            let finding = finding.object()?;
+            Ok(match form {
+                Form::Asff => asff(&finding),
+                Form::Ocsf => ocsf(&finding),
+            })
         })
         .collect::<Result<_, _>>()?;
     let Some(first) = findings.first() else { return Err(list.wrong("is missing, or not a list of findings")) };
@@ -84,8 +89,8 @@ struct Claim<'a> {
     control: Option<Control>,
     account: Member<'a>,
     region: Option<Member<'a>>,
-    /// Why it does not stand.
-    settled: Option<String>,
+    /// Why it does not stand. An error only where the finding would ask for something: others may say what they like.
+    settled: Result<Option<String>, TriggerError>,
     list: Member<'a>,
     resources: Vec<Resource<'a>>,
     note: Note<'a>,
@@ -119,7 +124,7 @@ impl Named<'_> {
 }
 
 /// "AwsSecurityFinding", Security Hub API: what is not required there may be missing here.
-fn asff(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
+fn asff<'a>(finding: &Member<'a>) -> Claim<'a> {
     let compliance = finding.get("Compliance");
     let list = finding.get("Resources");
     let settled = [
@@ -127,7 +132,7 @@ fn asff(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
         (finding.get("RecordState"), Wanted::IfSaid("ACTIVE")),
         (finding.at(&["Workflow", "Status"]), Wanted::NoneOf(&["SUPPRESSED", "RESOLVED"])),
     ];
-    Ok(Claim {
+    Claim {
         id: finding.get("Id"),
         product: finding.get("ProductArn"),
         control: [compliance.get("SecurityControlId"), finding.at(&["ProductFields", "ControlId"]), finding.get("GeneratorId")]
@@ -135,7 +140,7 @@ fn asff(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
             .find_map(|member| control(member.value()?.as_str()?)),
         account: finding.get("AwsAccountId"),
         region: None,
-        settled: unmet(&settled)?,
+        settled: unmet(&settled),
         resources: list
             .items()
             .into_iter()
@@ -143,21 +148,13 @@ fn asff(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
             .collect(),
         note: Note::Told(finding.get("Note")),
         list,
-    })
+    }
 }
 
-/// "Compliance Finding", OCSF: `status_id` 3 is suppressed, 4 resolved, 5 archived; `activity_id` 1 creates the finding, 3 closes it.
-fn ocsf(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
+/// "Compliance Finding", OCSF: `activity_id` 1 creates the finding.
+fn ocsf<'a>(finding: &Member<'a>) -> Claim<'a> {
     let list = finding.get("resources");
-    let closed = |name: &str, ids: &[u64]| {
-        let id = finding.get(name);
-        let is = id.value().and_then(Value::as_u64).filter(|id| ids.contains(id));
-        is.map(|is| format!("the finding is closed (`{name}` {is})"))
-    };
-    let status = finding.at(&["compliance", "status"]);
-    let failed = status.text()?.is_some_and(|status| ["fail", "failed"].contains(&status.to_ascii_lowercase().as_str()));
-    let passed = (!failed).then(|| format!("the finding's compliance is `{}`", Excerpt(&status.told().unwrap_or_default())));
-    Ok(Claim {
+    Claim {
         id: finding.at(&["finding_info", "uid"]),
         product: finding.at(&["metadata", "product", "uid"]),
         control: [finding.at(&["compliance", "control"]), finding.at(&["finding_info", "uid"])]
@@ -165,7 +162,7 @@ fn ocsf(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
             .find_map(|member| control(member.value()?.as_str()?)),
         account: finding.at(&["cloud", "account", "uid"]),
         region: Some(finding.at(&["cloud", "region"])),
-        settled: passed.or_else(|| closed("status_id", &[3, 4, 5])).or_else(|| closed("activity_id", &[3])),
+        settled: settled_in_ocsf(finding),
         resources: list
             .items()
             .into_iter()
@@ -175,9 +172,29 @@ fn ocsf(finding: Member<'_>) -> Result<Claim<'_>, TriggerError> {
                 account: Some(resource.at(&["owner", "account", "uid"])),
             })
             .collect(),
-        note: Note::Untold { is_new: finding.get("activity_id").value().and_then(Value::as_u64) == Some(1) },
+        note: Note::Untold { is_new: number(&finding.get("activity_id")) == Ok(Some(1)) },
         list,
-    })
+    }
+}
+
+/// `status_id` 3 is suppressed, 4 resolved, 5 archived; `activity_id` 3 closes the finding.
+fn settled_in_ocsf(finding: &Member<'_>) -> Result<Option<String>, TriggerError> {
+    match finding.at(&["compliance", "status"]).text()? {
+        Some(status) if ["fail", "failed"].contains(&status.to_ascii_lowercase().as_str()) => {}
+        Some(status) => return Ok(Some(format!("the finding's compliance is `{}`", Excerpt(status)))),
+        None => return Ok(Some(NOTHING_FAILED.to_owned())),
+    }
+    for (name, ids) in [("status_id", [3, 4, 5].as_slice()), ("activity_id", &[3])] {
+        if let Some(is) = number(&finding.get(name))?.filter(|is| ids.contains(is)) {
+            return Ok(Some(format!("the finding is closed (`{name}` {is})")));
+        }
+    }
+    Ok(None)
+}
+
+/// A member that says whether the finding stands: what can't be read is not taken for a yes.
+fn number(member: &Member<'_>) -> Result<Option<u64>, TriggerError> {
+    member.value().map(|value| value.as_u64().ok_or_else(|| member.wrong("is not a number"))).transpose()
 }
 
 /// What a member must say for a finding to stand.
@@ -198,7 +215,7 @@ fn unmet(conditions: &[(Member<'_>, Wanted)]) -> Result<Option<String>, TriggerE
         if !met {
             return Ok(Some(match said {
                 Some(said) => format!("the finding is `{}`", Excerpt(said)),
-                None => "the finding does not say that anything failed".to_owned(),
+                None => NOTHING_FAILED.to_owned(),
             }));
         }
     }
@@ -206,10 +223,10 @@ fn unmet(conditions: &[(Member<'_>, Wanted)]) -> Result<Option<String>, TriggerE
 }
 
 /// The control that an id means: consolidated (`EC2.13`, `security-control/EC2.13`), of a standard of AWS's own
-/// (`aws-foundational-security-best-practices/v/1.0.0/EC2.13`), or by its number in a standard of others ("Security Hub controls for Amazon
-/// EC2", related requirements).
+/// (`aws-foundational-security-best-practices/v/1.0.0/EC2.13`), or by its number in a standard of others ("How consolidation impacts
+/// control IDs and titles", Security Hub).
 fn control(id: &str) -> Option<Control> {
-    const ELSEWHERE: [(&str, &str, Control); 16] = [
+    const ELSEWHERE: [(&str, &str, Control); 17] = [
         ("cis-aws-foundations-benchmark/v/1.2.0/", "2.9", Control::Ec2_6),
         ("cis-aws-foundations-benchmark/v/1.2.0/", "4.1", Control::Ec2_13),
         ("cis-aws-foundations-benchmark/v/1.2.0/", "4.2", Control::Ec2_14),
@@ -225,6 +242,7 @@ fn control(id: &str) -> Option<Control> {
         ("cis-aws-foundations-benchmark/v/5.0.0/", "5.4", Control::Ec2_54),
         ("cis-aws-foundations-benchmark/v/5.0.0/", "5.5", Control::Ec2_2),
         ("pci-dss/v/3.2.1/", "PCI.EC2.2", Control::Ec2_2),
+        ("pci-dss/v/3.2.1/", "PCI.EC2.5", Control::Ec2_13),
         ("pci-dss/v/3.2.1/", "PCI.EC2.6", Control::Ec2_6),
     ];
     // A finding's own id has it in the middle: `…:security-control/EC2.13/finding/…`.
@@ -247,11 +265,11 @@ impl<'a> Claim<'a> {
             let what = self.control.map_or_else(|| "its control".to_owned(), |control| control.to_string());
             return Ok(Err(format!("{what} is not for {}", own.guardrail)));
         };
-        Ok(self.settled.clone().map_or(Ok(control), Err))
+        Ok(self.settled.clone()?.map_or(Ok(control), Err))
     }
 
     /// By all that says whose the resource is. The event's own account and Region may be those that findings are gathered in, so they
-    /// only count where nothing else says it.
+    /// only count where nothing else says it. What is no text says nothing here: a finding that asks for something is read strictly later.
     fn foreign(&self, root: &Member<'_>, own: &Own) -> Result<Option<String>, TriggerError> {
         let mut accounts = vec![self.account.owner()?];
         let mut regions = vec![self.region.as_ref().map_or(Ok(None), Member::owner)?];
@@ -259,7 +277,7 @@ impl<'a> Claim<'a> {
             accounts.push(resource.account.as_ref().map_or(Ok(None), Member::owner)?);
             let mut of_resource = vec![resource.region.owner()?];
             for name in &resource.names {
-                if let Some((region, account, _)) = name.text()?.and_then(of_ec2) {
+                if let Some((region, account, _)) = name.value().and_then(Value::as_str).and_then(of_ec2) {
                     accounts.push(Some(account.to_owned()));
                     of_resource.push(Some(region.to_owned()));
                 }
@@ -286,7 +304,10 @@ impl<'a> Claim<'a> {
 
     /// The resources of the type that the control is about; a finding may name others beside them.
     fn resources(&self, control: Control) -> Result<Vec<Named<'a>>, TriggerError> {
-        let (kind, prefix) = if control.guardrail() == Guardrail::EnableFlowLogs { ("vpc", "vpc-") } else { ("security-group", "sg-") };
+        let (kind, prefix, called) = match control.guardrail() {
+            Guardrail::EnableFlowLogs => ("vpc", "vpc-", "VPC"),
+            _ => ("security-group", "sg-", "security group"),
+        };
         let mut named = Vec::new();
         for resource in &self.resources {
             for member in &resource.names {
@@ -302,7 +323,7 @@ impl<'a> Claim<'a> {
             }
         }
         if named.is_empty() {
-            return Err(self.list.wrong(format!("names no {}, and {control} is about one", kind.replace('-', " "))));
+            return Err(self.list.wrong(format!("names no {called}, and {control} is about one")));
         }
         Ok(named)
     }
@@ -316,7 +337,9 @@ impl<'a> Claim<'a> {
             Note::Told(_) | Note::Untold { is_new: true } => Noted::NothingOfOurs,
             Note::Untold { is_new: false } => Noted::Unknown,
         };
-        Ok(Finding { id: needed(&self.id)?, product_arn: needed(&self.product)?, control, resource: resource.id.clone(), noted })
+        // Notes are written by an API of ASFF, which knows the product of a finding in OCSF by its older name.
+        let product_arn = needed(&self.product)?.replace(":productv2/", ":product/");
+        Ok(Finding { id: needed(&self.id)?, product_arn, control, resource: resource.id.clone(), noted })
     }
 }
 

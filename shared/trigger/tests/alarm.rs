@@ -284,7 +284,7 @@ fn what_to_search_for_is_told_by_the_alarms_name_and_until_when_by_its_change_of
             ),
             (
                 sns_without("alarm-sns", ["/AlarmName"]),
-                "error: `Records[0].Sns.Message` holds no event that is known, but an object with the members `AWSAccountId`, `AlarmActions`, \
+                "error: unrecognised event: `Records[0].Sns.Message` holds an object with the members `AWSAccountId`, `AlarmActions`, \
                  `AlarmArn`, `AlarmConfigurationUpdatedTimestamp`, `AlarmDescription`, `InsufficientDataActions`, `NewStateReason`, \
                  `NewStateValue`, `OKActions`, `OldStateValue`, `Region`, `StateChangeTime` and 1 more",
             ),
@@ -391,11 +391,11 @@ fn a_message_that_is_no_alarm_is_an_error_that_names_it() {
                 saying("x".repeat(1_000_000)),
                 "error: `Records[0].Sns.Message` is a text that is not JSON, or nested too deeply (line 1, column 1)",
             ),
-            (saying(deep(50)), "error: `Records[0].Sns.Message` holds no event that is known, but an object with the members `AlarmName`"),
-            (saying("{}"), "error: `Records[0].Sns.Message` holds no event that is known, but an object without members"),
-            (saying("[]"), "error: `Records[0].Sns.Message` holds no event that is known, but an array"),
-            (saying("null"), "error: `Records[0].Sns.Message` holds no event that is known, but null"),
-            (saying("\"ALARM\""), "error: `Records[0].Sns.Message` holds no event that is known, but a string"),
+            (saying(deep(50)), "error: unrecognised event: `Records[0].Sns.Message` holds an object with the members `AlarmName`"),
+            (saying("{}"), "error: unrecognised event: `Records[0].Sns.Message` holds an object without members"),
+            (saying("[]"), "error: unrecognised event: `Records[0].Sns.Message` holds an array"),
+            (saying("null"), "error: unrecognised event: `Records[0].Sns.Message` holds null"),
+            (saying("\"ALARM\""), "error: unrecognised event: `Records[0].Sns.Message` holds a string"),
             (saying(sample("guardduty-ssh-brute-force").to_string()), "deny: 198.51.100.23/32 at subnet-0b1c2d3e4f5a60718"),
             (saying(message(&sample("alarm-sns"))), "error: `Records[0].Sns.Message` is not a text"),
             (saying(Value::Null), "error: `Records[0].Sns.Message` is missing"),

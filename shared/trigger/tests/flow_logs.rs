@@ -83,6 +83,8 @@ fn a_new_vpc_is_known_from_the_response_alone() {
     table([
         (call("CreateVpc", json!({"cidrBlock": "10.0.0.0/16"}), vpc(json!("vpc-0a"))), "look: vpc-0a"),
         (call("CreateVpc", Value::Null, vpc(json!("vpc-0a"))), "look: vpc-0a"),
+        (call("CreateVpc", Value::Null, json!({"CreateVpcResponse": vpc(json!("vpc-0a"))})), "look: vpc-0a"),
+        (call("CreateVpc", Value::Null, json!({"CreateVpcResponse": vpc(json!({"content": "vpc-0a"}))})), "look: vpc-0a"),
         (call("CreateVpc", json!({"vpcId": "vpc-0planted"}), json!({})), "error: `detail.responseElements.vpc.vpcId` is missing"),
         (call("CreateVpc", json!({}), Value::Null), "error: `detail.responseElements.vpc.vpcId` is missing"),
         (call("CreateVpc", json!({}), vpc(Value::Null)), "error: `detail.responseElements.vpc.vpcId` is missing"),

@@ -5,11 +5,6 @@ use std::fmt::Write;
 
 use anyhow::{Context, ensure};
 use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use palisade_policy::flow_log::{FlowLog, Vpc};
 use serde_json::json;
 
@@ -31,23 +26,6 @@ impl Made {
             let place = format!("<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>");
             self.call("PUT", &format!("/{}", self.with_real_ids(name)), "s3", None, place).await?;
         }
-        Ok(())
-    }
-
-    /// The local AWS tells services apart by what a request is signed for; it does not check the signature.
-    async fn call(&self, method: &str, path: &str, service: &str, target: Option<&str>, body: String) -> anyhow::Result<()> {
-        let scope = format!("AKIAIOSFODNN7EXAMPLE/20261121/{REGION}/{service}/aws4_request");
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.endpoint()))
-            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
-            .header("content-type", "application/x-amz-json-1.1");
-        let request = target.into_iter().fold(request, |request, target| request.header("x-amz-target", target));
-        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let response = client.request(request.body(Full::new(body.into()))?).await?;
-        let status = response.status();
-        let said = response.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "{service} answered {status}: {}", String::from_utf8_lossy(&said));
         Ok(())
     }
 

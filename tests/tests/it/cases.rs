@@ -121,6 +121,7 @@ fn every_guardrail_has_the_cases_that_its_readers_would_try_first() {
                 "five-hundred-sources",
             ],
             Guardrail::LiftDenials => &["denials-that-have-ended", "tags-that-somebody-edited", "ip-sets-that-have-ended"],
+            Guardrail::UndoChange => &["a-revoked-rule", "a-denial", "an-altered-notice", "edited-since", "a-default-group"],
         };
         for name in wanted {
             assert!(cases.contains(&(guardrail, (*name).to_owned())), "{guardrail} has no case {name}");

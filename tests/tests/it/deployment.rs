@@ -1,5 +1,8 @@
 //! The deployment, tried: each function under its own role, woken as AWS would wake it.
 
+use std::sync::Arc;
+
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use palisade_tests::case::{ACCOUNT, Case};
 use palisade_tests::proxy::Proxy;
@@ -23,7 +26,7 @@ async fn cloud(service: &'static str, operation: &'static str, parameters: Value
 /// A deployed function, which sees a case's world.
 struct Deployed {
     name: String,
-    made: Made,
+    made: Arc<Made>,
     case: Case,
     /// Between the function and its EC2: refuses what the role does not allow.
     proxy: Proxy,
@@ -32,10 +35,24 @@ struct Deployed {
 impl Deployed {
     async fn with_case(name: &str) -> Self {
         let case = Case::find(name).unwrap();
-        let made = Made::make(aws(), ACCOUNT, &case.world).await.unwrap();
+        let made = Arc::new(Made::make(aws(), ACCOUNT, &case.world).await.unwrap());
         let role = house().roles[&case.guardrail].clone();
         let proxy = Proxy::start(aws(), ACCOUNT, Stub { role: Some(role), ..replay::stub(&case, &made) }).await.unwrap();
         Self { name: format!("{PREFIX}-{}", case.guardrail), made, case, proxy }
+    }
+
+    /// `undo-change`, which sees the same world.
+    async fn undo_change(&self) -> Self {
+        let role = house().roles[&Guardrail::UndoChange].clone();
+        let stub = Stub { role: Some(role), ..replay::stub(&self.case, &self.made) };
+        let proxy = Proxy::start(aws(), ACCOUNT, stub).await.unwrap();
+        let name = format!("{PREFIX}-{}", Guardrail::UndoChange);
+        Self { name, made: Arc::clone(&self.made), case: self.case.clone(), proxy }
+    }
+
+    /// The calls that its role did not allow.
+    fn refused(&self) -> Vec<String> {
+        self.proxy.take_calls().into_iter().filter(|call| call.status == Some(403)).map(|call| call.action).collect()
     }
 
     /// Sets its mode, and where its AWS is.
@@ -95,30 +112,58 @@ async fn message_now(url: &str) -> Option<Value> {
     Some(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
 }
 
+/// Has `undo-change` take a response back, in both modes.
+async fn take_back(deployed: &Deployed, response: &Value) {
+    let undo_change = deployed.undo_change().await;
+    for (mode, outcome) in [(Mode::DryRun, "would-change"), (Mode::Enforce, "changed")] {
+        undo_change.set(mode).await;
+        let payload = json!({"undo": response, "reason": "CHG-1234", "dryRun": false});
+        let undone = undo_change.invoke(&payload.to_string()).await;
+        let refused = undo_change.refused();
+        assert!(refused.is_empty(), "{} in {mode}: the role of undo-change does not allow {refused:?}", deployed.case.full_name());
+        assert!(undone["summary"][outcome].as_u64() >= Some(1), "{} in {mode}: {undone}", deployed.case.full_name());
+    }
+}
+
 #[test]
 fn every_function_does_its_work_in_both_modes_under_its_own_role() {
     block_on(async {
         let _turn = TURN.lock().await;
-        for (case, outcome) in [
-            ("revoke-admin-ingress/range-20-25", "changed"),
-            ("strip-default-group/create-vpc", "changed"),
-            ("enable-flow-logs/create-vpc", "changed"),
-            ("deny-source/one-source-by-direct-call", "changed"),
-            ("lift-denials/denials-that-have-ended", "changed"),
+        for case in [
+            "revoke-admin-ingress/range-20-25",
+            "strip-default-group/create-vpc",
+            "enable-flow-logs/create-vpc",
+            "deny-source/one-source-by-direct-call",
+            "lift-denials/denials-that-have-ended",
         ] {
             let deployed = Deployed::with_case(case).await;
-            for (mode, outcome) in [(Mode::DryRun, "would-change"), (Mode::Enforce, outcome)] {
+            for (mode, outcome) in [(Mode::DryRun, "would-change"), (Mode::Enforce, "changed")] {
                 deployed.set(mode).await;
                 let response = deployed.invoke(&deployed.case.event).await;
-                let calls = deployed.proxy.take_calls();
-                let refused: Vec<&str> = calls.iter().filter(|call| call.status == Some(403)).map(|call| call.action.as_str()).collect();
+                let refused = deployed.refused();
                 assert!(refused.is_empty(), "{case} in {mode}: its role does not allow {refused:?}");
                 assert!(response["summary"][outcome].as_u64() >= Some(1), "{case} in {mode}: {response}");
                 let unpublished = message_now(&house().made["UnpublishedNotices"]).await;
                 assert_eq!(unpublished, None, "{case} in {mode}: its role may not publish");
+                if mode == Mode::Enforce {
+                    assert!(response["seal"]["mac"].is_string(), "{case}: its role may not seal: {response}");
+                    take_back(&deployed, &response).await;
+                }
             }
         }
     });
+}
+
+#[test]
+fn nobody_but_the_functions_makes_a_seal_and_nobody_but_undo_change_verifies_one() {
+    let message = json!({"KeyId": house().made["SealKey"], "Message": "forged", "MacAlgorithm": "HMAC_SHA_256"});
+    let made = house().cloud.call("kms", "generate_mac", message.clone());
+    assert!(made.unwrap_err().to_string().contains("AccessDenied"), "the root of the account makes a seal");
+    for guardrail in Guardrail::ALL {
+        let actions = house().roles[&guardrail].actions();
+        assert!(actions.contains("kms:GenerateMac"), "{guardrail}");
+        assert_eq!(actions.contains("kms:VerifyMac"), guardrail == Guardrail::UndoChange, "{guardrail}");
+    }
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn and_wrapped(events: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let mut ways = ["SNS", "SQS", "SNS in SQS"].into_iter().cycle();
     let wrapped: Vec<(String, Value)> = events
         .iter()
-        .filter(|(door, event)| door != "direct" && event.get("Records").is_none())
+        .filter(|(_, event)| ["detail-type", "invokingEvent", "alarmData"].iter().any(|name| event.get(name).is_some()))
         .zip(&mut ways)
         .map(|((door, event), way)| {
             let event = match way {
@@ -218,7 +218,8 @@ fn alike_through(case: &str, events: Vec<(String, Value)>) {
             let case = Case { event: event.to_string(), expected: None, ..own.clone() };
             let play = replay::play(aws(), &case, true).await.unwrap();
             assert!(play.broken.is_empty(), "{door}: {:#?}", play.broken);
-            assert_eq!(play.enforced.as_ref().unwrap().0.outcome(), "changed", "{door}: {:?}", play.enforced.as_ref().unwrap().0.answer);
+            let enforced = &play.enforced.as_ref().unwrap().0;
+            assert!(enforced.outcome().contains("changed"), "{door}: {:?}", enforced.answer);
             let told = told(&play);
             match &wanted {
                 None => wanted = Some(told),

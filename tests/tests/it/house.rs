@@ -20,10 +20,6 @@ pub(crate) const PREFIX: &str = "palisade";
 /// Types that the local cloud can't make. `cfn-lint` has looked at them; nothing else has.
 const NOT_MADE: [&str; 4] = ["AWS::Config::ConfigRule", "AWS::Logs::QueryDefinition", "AWS::WAFv2::IPSet", "AWS::WAFv2::RuleGroup"];
 
-/// What the template has already and the code has not yet. [`nothing_is_awaited_that_is_there`] says when a line is to go.
-const AWAITED_FUNCTIONS: [(&str, &str); 1] = [("UndoChange", "undo-change")];
-pub(crate) const AWAITED_SETTINGS: [&str; 1] = ["PALISADE_SEAL_KEY_ARN"];
-
 /// What was deployed.
 pub(crate) struct House {
     pub(crate) cloud: LocalCloud,
@@ -60,14 +56,11 @@ fn deploy(cloud: LocalCloud) -> anyhow::Result<House> {
     let mut template = template(&cloud);
     let globals = template["Globals"]["Function"].as_object_mut().unwrap();
     globals.remove("CodeUri");
-    let variables = globals["Environment"]["Variables"].as_object_mut().unwrap();
-    variables.retain(|name, _| !AWAITED_SETTINGS.contains(&name.as_str()));
-    let absent: Vec<String> =
-        AWAITED_FUNCTIONS.iter().flat_map(|(logical, _)| [(*logical).to_owned(), format!("{logical}Fails")]).collect();
     let outputs = template["Outputs"].as_object_mut().unwrap();
-    outputs.retain(|name, _| !absent.contains(name) && name != "DeniedSources");
+    outputs.remove("DeniedSources"); // which is not made
+
     let resources = template["Resources"].as_object_mut().unwrap();
-    resources.retain(|name, resource| !absent.contains(name) && !NOT_MADE.contains(&resource["Type"].as_str().unwrap()));
+    resources.retain(|_, resource| !NOT_MADE.contains(&resource["Type"].as_str().unwrap()));
     // The local cloud is reached without TLS, which the topics refuse.
     let statements = &mut resources["NoticesPolicy"]["Properties"]["PolicyDocument"]["Statement"];
     statements.as_array_mut().unwrap().retain(|statement| statement["Effect"] != "Deny");
@@ -149,16 +142,4 @@ fn role(cloud: &LocalCloud, guardrail: Guardrail) -> anyhow::Result<Permissions>
         documents.push(version["PolicyVersion"]["Document"].clone());
     }
     Permissions::read(&documents)
-}
-
-#[test]
-fn nothing_is_awaited_that_is_there() {
-    for (_, id) in AWAITED_FUNCTIONS {
-        let there = Guardrail::ALL.iter().any(|guardrail| guardrail.id() == id);
-        assert!(!there, "{id} is there now: take it off the list in {}", file!());
-    }
-    let settings = std::fs::read_to_string(root().join("shared/runtime/src/settings.rs")).unwrap();
-    for setting in AWAITED_SETTINGS {
-        assert!(!settings.contains(setting), "{setting} is there now: take it off the list in {}", file!());
-    }
 }

@@ -23,3 +23,4 @@ mod rooms;
 mod scene;
 mod settings;
 mod tool;
+mod undo;

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_policy::guardrail::Guardrail;
+use palisade_tests::case::{ACCOUNT, REGION};
 use palisade_tests::permission::{Permissions, Request, requests};
+use palisade_tests::proxy::Call;
 use serde_json::json;
 
 use crate::cases::plays;
 use crate::house::house;
+use crate::undo;
 
 /// What a role may do although no replay shows it, and why.
 const UNSEEN: [(&str, &[Guardrail], &str); 15] = [
@@ -42,29 +45,32 @@ const UNSEEN: [(&str, &[Guardrail], &str); 15] = [
 
 /// What replays ask for that the deployed template does not give, because its parameters leave it out there.
 const BY_PARAMETER: [(&str, &[Guardrail], &str); 2] = [
-    ("logs:CreateLogDelivery", &[Guardrail::EnableFlowLogs], "FlowLogBucketArn"),
-    ("logs:DeleteLogDelivery", &[Guardrail::EnableFlowLogs], "FlowLogBucketArn"),
+    ("logs:CreateLogDelivery", &[Guardrail::EnableFlowLogs, Guardrail::UndoChange], "FlowLogBucketArn"),
+    ("logs:DeleteLogDelivery", &[Guardrail::EnableFlowLogs, Guardrail::UndoChange], "FlowLogBucketArn"),
 ];
 
 #[test]
 fn what_the_replays_call_is_what_the_policies_allow() {
     let mut asked: BTreeMap<Guardrail, BTreeSet<String>> = BTreeMap::new();
     let mut wrong = BTreeSet::new();
+    let mut calls: Vec<(Guardrail, String, Call)> =
+        undo::calls().into_iter().map(|call| (Guardrail::UndoChange, "undo.rs".to_owned(), call)).collect();
     for (case, played) in plays() {
         let Ok(play) = played else { continue };
-        let acts = [Some(&play.dry_run), play.enforced.as_ref().map(|(first, _)| first), play.enforced.as_ref().map(|(_, second)| second)];
-        let role = &house().roles[&case.guardrail];
-        for call in acts.into_iter().flatten().flat_map(|act| &act.calls) {
-            for request in requests(call, "111122223333", "eu-west-1").unwrap() {
-                // EC2's resources are named alike everywhere; a topic, a role, a log group and an IP set are the case's own.
-                let allowed =
-                    if request.action.starts_with("ec2:") { role.allows(&request) } else { role.actions().contains(&request.action) };
-                let by_parameter = BY_PARAMETER.iter().any(|(action, of, _)| *action == request.action && of.contains(&case.guardrail));
-                if !allowed && !by_parameter {
-                    wrong.insert(format!("{} may not do what it does in {}: {request:?}", case.guardrail, case.name));
-                }
-                asked.entry(case.guardrail).or_default().insert(request.action);
+        let (first, second) = play.enforced.as_ref().map(|(first, second)| (&first.calls, &second.calls)).unzip();
+        let made = [Some(&play.dry_run.calls), first, second].into_iter().flatten().flatten();
+        calls.extend(made.map(|call| (case.guardrail, case.name.clone(), call.clone())));
+    }
+    for (guardrail, place, call) in &calls {
+        let role = &house().roles[guardrail];
+        for request in requests(call, ACCOUNT, REGION).unwrap() {
+            // EC2's resources are named alike everywhere; a topic, a role, a log group, a key and an IP set are the case's own.
+            let allowed = if request.action.starts_with("ec2:") { role.allows(&request) } else { role.actions().contains(&request.action) };
+            let by_parameter = BY_PARAMETER.iter().any(|(action, of, _)| *action == request.action && of.contains(guardrail));
+            if !allowed && !by_parameter {
+                wrong.insert(format!("{guardrail} may not do what it does in {place}: {request:?}"));
             }
+            asked.entry(*guardrail).or_default().insert(request.action);
         }
     }
     for (guardrail, role) in &house().roles {

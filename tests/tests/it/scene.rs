@@ -53,7 +53,7 @@ impl Scene {
         let stub = Stub { faults, ..replay::stub(&self.case, &self.made) };
         let proxy = Proxy::start(aws(), &self.made.account, stub).await.unwrap();
         let lambda = replay::start(&self.case, &self.made, &proxy, mode).await.unwrap();
-        Function { lambda, proxy, event: self.made.with_real_ids(&self.case.event) }
+        Function { lambda, proxy, event: self.made.event(&self.case.event).await.unwrap() }
     }
 
     /// The rules of the case's only group, as lines.

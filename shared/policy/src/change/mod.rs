@@ -4,7 +4,7 @@ mod acl_entry;
 mod flow_log;
 mod ip_set;
 mod rule;
-mod tag;
+pub(crate) mod tag;
 
 use serde::{Deserialize, Serialize};
 

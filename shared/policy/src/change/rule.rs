@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{ApplyError, Change, State};
+use crate::change::{ApplyError, Change, State, tag};
 use crate::control::Control;
 use crate::id::{RuleId, SecurityGroupId};
 use crate::security_group::{Direction, Rule, SecurityGroup, Source, Tags};
@@ -72,11 +72,14 @@ impl State for SecurityGroup {
         match change {
             Change::RevokeRule(change) if change.group_id == self.id => !has(change),
             Change::AuthorizeRule(change) if change.group_id == self.id => has(change),
-            _ => false,
+            _ => tag::shows(&self.tags, self.id.as_str(), change).unwrap_or(false),
         }
     }
 
     fn make(&mut self, change: &Change) -> Result<(), ApplyError> {
+        if let Some(made) = tag::make(&mut self.tags, self.id.as_str(), change) {
+            return made;
+        }
         let (Change::RevokeRule(of) | Change::AuthorizeRule(of)) = change else { return Err(ApplyError::OtherResource) };
         if of.group_id != self.id {
             return Err(ApplyError::OtherResource);

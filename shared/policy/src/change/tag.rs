@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
+use crate::change::{ApplyError, Change};
+use crate::security_group::Tags;
 
 /// A tag that a resource gets, and the value that it had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,27 @@ pub struct TagRemoval {
     pub key: String,
     /// The value that it had.
     pub value: String,
+}
+
+/// Whether the tags of this resource are as a change of tags would leave them; `None` where it is of something else.
+pub(crate) fn shows(tags: &Tags, id: &str, change: &Change) -> Option<bool> {
+    match change {
+        Change::PutTag(tag) if tag.resource == id => Some(tags.get(&tag.key) == Some(&tag.value)),
+        Change::DeleteTag(tag) if tag.resource == id => Some(!tags.contains_key(&tag.key)),
+        _ => None,
+    }
+}
+
+/// Carries a change of tags out on the tags of this resource; `None` where it is of something else.
+pub(crate) fn make(tags: &mut Tags, id: &str, change: &Change) -> Option<Result<(), ApplyError>> {
+    match change {
+        Change::PutTag(tag) if tag.resource == id => {
+            tags.insert(tag.key.clone(), tag.value.clone());
+            Some(Ok(()))
+        }
+        Change::DeleteTag(tag) if tag.resource == id => Some(tags.remove(&tag.key).map(drop).ok_or(ApplyError::NotFound)),
+        _ => None,
+    }
 }
 
 impl TagChange {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each of the test files that share it uses its part")]
 
 pub(crate) mod cases;
+#[allow(dead_code, reason = "each of the files that share it uses its part")]
+pub(crate) mod laws;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -6,7 +6,8 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{RuleAction, Tag};
 use aws_sdk_wafv2::types::Scope;
 use palisade_policy::change::{AclEntryChange, Change, IpSetChange, TagChange, TagRemoval};
-use palisade_policy::cidr::Family;
+use palisade_policy::cidr::{Cidr, Family};
+use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::AclEntry;
 use palisade_policy::security_group::Direction;
 
@@ -27,8 +28,9 @@ const MOVED: [&str; 5] = [
     "WAFUnavailableEntityException",
 ];
 
-/// Makes the changes one after the other: their order is what makes a crash between two of them harmless.
-pub(crate) async fn apply(ec2: &Client, waf: &Waf, changes: &[Change]) -> Result<(), Interrupted> {
+/// Makes the changes one after the other: their order is what makes a crash between two of them harmless. `sets` are the IP sets as they
+/// were when that was planned.
+pub(crate) async fn apply(ec2: &Client, waf: &Waf, sets: &[IpSet], changes: &[Change]) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for change in changes {
         let done = match change {
@@ -40,7 +42,7 @@ pub(crate) async fn apply(ec2: &Client, waf: &Waf, changes: &[Change]) -> Result
                 Ok(false) => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
                 Err(error) => Err(error),
             },
-            Change::UpdateIpSet(change) => update_ip_set(waf, change).await,
+            Change::UpdateIpSet(change) => update_ip_set(waf, sets, change).await,
             _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
         };
         if let Err(error) = done {
@@ -135,20 +137,21 @@ async fn delete_entry(ec2: &Client, change: &AclEntryChange, dry_run: bool) -> R
 }
 
 /// WAF replaces a set as a whole, under a token: what is there now is read, changed and written, or not at all.
-async fn update_ip_set(waf: &Waf, change: &IpSetChange) -> Result<(), AwsError> {
+async fn update_ip_set(waf: &Waf, sets: &[IpSet], change: &IpSetChange) -> Result<(), AwsError> {
     const OPERATION: &str = "UpdateIPSet";
     let mut locked = waf.read(&change.arn).await?;
-    let seen_all = change.remove.iter().all(|block| locked.set.addresses.contains(block));
-    locked.set.addresses.retain(|block| !change.remove.contains(block));
-    // A set that only gains a source may have gained others meanwhile. One that is emptied or taken anew keeps, at most, the source
-    // that it is taken anew for.
-    let gains_only = change.remove.is_empty() && change.description == change.previous_description;
-    let keeps = usize::from(change.add.is_empty() && change.description != change.previous_description);
-    let unseen = !gains_only && locked.set.addresses.len() > keeps;
-    if locked.set.description != change.previous_description || !seen_all || unseen {
+    let now = &locked.set;
+    let seen_all = change.remove.iter().all(|block| now.addresses.contains(block));
+    // Where the description stays, so do the times of all in the set, and others may have come or gone. A set that is given another time is
+    // the very one that was planned for, or another writer was here.
+    let of_same_time = change.description == change.previous_description;
+    let before = sets.iter().find(|set| set.arn == change.arn);
+    let as_planned = before.is_some_and(|before| sorted(&before.addresses) == sorted(&now.addresses));
+    if now.description != change.previous_description || !seen_all || !(of_same_time || as_planned) {
         let message = "another writer was here since it was read".to_owned();
         return Err(AwsError::with_code(OPERATION, "WAFOptimisticLockException", message));
     }
+    locked.set.addresses.retain(|block| !change.remove.contains(block));
     for block in &change.add {
         if !locked.set.addresses.contains(block) {
             locked.set.addresses.push(*block);
@@ -162,4 +165,10 @@ async fn update_ip_set(waf: &Waf, change: &IpSetChange) -> Result<(), AwsError> 
     call.send().await.map_err(|error| AwsError::new(OPERATION, &error))?;
     tokio::time::sleep(BETWEEN_UPDATES).await;
     Ok(())
+}
+
+fn sorted(blocks: &[Cidr]) -> Vec<Cidr> {
+    let mut blocks = blocks.to_vec();
+    blocks.sort_unstable();
+    blocks
 }

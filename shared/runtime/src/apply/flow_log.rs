@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{
 use palisade_policy::change::{Change, FlowLogChange};
 use palisade_policy::flow_log::{Destination, Vpc, destination_of, is_same_destination};
 use palisade_policy::id::FlowLogId;
+use palisade_policy::security_group::is_reserved;
 
 use crate::aws::AwsError;
 use crate::gateway::Interrupted;
@@ -112,7 +113,8 @@ fn successful(operation: &'static str, unsuccessful: &[UnsuccessfulItem]) -> Res
 }
 
 fn tag_specification(change: &FlowLogChange) -> Option<Vec<TagSpecification>> {
-    let tags: Vec<Tag> = change.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let settable = change.tags.iter().filter(|(key, _)| !is_reserved(key));
+    let tags: Vec<Tag> = settable.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let of_log = TagSpecification::builder().resource_type(ResourceType::VpcFlowLog);
     (!tags.is_empty()).then(|| vec![of_log.set_tags(Some(tags)).build()])
 }

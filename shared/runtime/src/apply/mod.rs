@@ -3,6 +3,7 @@
 pub(crate) mod denial;
 pub(crate) mod flow_log;
 pub(crate) mod security_group;
+pub(crate) mod undo;
 
 use std::time::Duration;
 

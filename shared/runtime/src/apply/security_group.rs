@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
 use palisade_policy::change::{Change, RuleChange};
 use palisade_policy::cidr::{Cidr, Family};
 use palisade_policy::id::{RuleId, SecurityGroupId};
-use palisade_policy::security_group::{Direction, Rule, SecurityGroup, Source, Tags};
+use palisade_policy::security_group::{Direction, Rule, SecurityGroup, Source, Tags, is_reserved};
 use palisade_policy::traffic::Traffic;
 
 use crate::aws::AwsError;
@@ -128,7 +128,9 @@ fn authorisations(changes: &[Change]) -> Vec<Vec<&RuleChange>> {
     for change in changes {
         let Change::AuthorizeRule(change) = change else { continue };
         let alike = |call: &&mut Vec<&RuleChange>| {
-            call.first().is_some_and(|first| first.rule.tags == change.rule.tags && first.rule.direction == change.rule.direction)
+            call.first().is_some_and(|first| {
+                settable(&first.rule.tags).eq(settable(&change.rule.tags)) && first.rule.direction == change.rule.direction
+            })
         };
         match calls.iter_mut().find(alike) {
             Some(call) => call.push(change),
@@ -236,8 +238,13 @@ fn permission(change: &RuleChange) -> IpPermission {
     .build()
 }
 
+/// The tags that anybody can set: those of AWS itself can't be copied.
+fn settable(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    tags.iter().filter(|(key, _)| !is_reserved(key))
+}
+
 fn tag_specification(tags: &Tags) -> Option<Vec<TagSpecification>> {
-    let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let tags: Vec<Tag> = settable(tags).map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let of_rules = TagSpecification::builder().resource_type(ResourceType::SecurityGroupRule);
     (!tags.is_empty()).then(|| vec![of_rules.set_tags(Some(tags)).build()])
 }

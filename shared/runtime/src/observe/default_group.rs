@@ -185,7 +185,7 @@ impl Gateway for DefaultGroups {
                 let groups = self.default_groups(None).await?;
                 self.groups.read(own, groups, false, &mut keep).await;
             }
-            Targets::UsersOfPrefixList(_) | Targets::Attack(_) | Targets::Search(_) | Targets::Gone(_) => {}
+            Targets::UsersOfPrefixList(_) | Targets::Attack(_) | Targets::Search(_) | Targets::Gone(_) | Targets::Undo(_) => {}
         }
         self.with_users(groups, Users::OfThoseWithRules, found).await;
         Ok(())

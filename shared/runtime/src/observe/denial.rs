@@ -184,8 +184,9 @@ impl Gateway for Denials {
         Ok(Observed::State(Denying { acls, ip_sets, ..of.clone() }))
     }
 
-    async fn apply(&self, _state: &Denying, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::denial::apply(&self.ec2, &self.waf, changes).await
+    async fn apply(&self, state: &Denying, changes: &[Change]) -> Result<(), Interrupted> {
+        let sets: Vec<IpSet> = state.ip_sets.iter().flatten().cloned().collect();
+        apply::denial::apply(&self.ec2, &self.waf, &sets, changes).await
     }
 
     async fn permitted(&self, _state: &Denying, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
@@ -233,8 +234,12 @@ impl Gateway for StandingDenials {
         }
     }
 
-    async fn apply(&self, _state: &Lifting, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::denial::apply(&self.ec2, &self.waf, changes).await
+    async fn apply(&self, state: &Lifting, changes: &[Change]) -> Result<(), Interrupted> {
+        let sets = match state {
+            Lifting::IpSet(set) => std::slice::from_ref(set),
+            Lifting::Acl(_) => &[],
+        };
+        apply::denial::apply(&self.ec2, &self.waf, sets, changes).await
     }
 
     async fn permitted(&self, _state: &Lifting, changes: &[Change]) -> Result<Option<bool>, Interrupted> {

@@ -54,7 +54,7 @@ impl FlowLogs {
     }
 
     /// These VPCs, as the ids come.
-    async fn read_ids(&self, own: &AccountId, ids: &[VpcId], found: &mut impl FnMut(Found<Vpc>)) {
+    pub(crate) async fn read_ids(&self, own: &AccountId, ids: &[VpcId], found: &mut impl FnMut(Found<Vpc>)) {
         for ids in ids.chunks(MOST_FILTER_VALUES) {
             // By filter, not by id: one id that is gone would fail the whole call.
             let filter = Filter::builder().name("vpc-id").set_values(Some(ids.iter().map(ToString::to_string).collect())).build();
@@ -143,7 +143,8 @@ impl Gateway for FlowLogs {
             | Targets::UsersOfPrefixList(_)
             | Targets::Attack(_)
             | Targets::Search(_)
-            | Targets::Gone(_) => {}
+            | Targets::Gone(_)
+            | Targets::Undo(_) => {}
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ pub(crate) mod network_acl;
 pub(crate) mod prefix_list;
 pub(crate) mod search;
 pub(crate) mod security_group;
+pub(crate) mod undo;
 
 use std::error::Error;
 

@@ -205,7 +205,7 @@ impl Gateway for SecurityGroups {
                 groups.sort_by(|a, b| a.id.cmp(&b.id));
                 self.read(own, groups, false, found).await;
             }
-            Targets::Vpcs(_) | Targets::DefaultVpc | Targets::Attack(_) | Targets::Search(_) | Targets::Gone(_) => {}
+            Targets::Vpcs(_) | Targets::DefaultVpc | Targets::Attack(_) | Targets::Search(_) | Targets::Gone(_) | Targets::Undo(_) => {}
         }
         Ok(())
     }

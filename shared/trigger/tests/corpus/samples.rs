@@ -1,16 +1,14 @@
 //! Complete events of the other doors, and what a function reads in one.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::trigger::{Attack, Search, Targets};
-use palisade_trigger::{Own, Reading, read};
+use palisade_trigger::{Reading, read};
 use serde_json::Value;
 
-pub(crate) fn own_of(guardrail: Guardrail) -> Own {
-    Own { guardrail, ..super::own() }
-}
+pub(crate) use super::laws::own_of;
 
 pub(crate) fn sample(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(format!("{name}.json"));
@@ -18,12 +16,43 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The event of every case of every guardrail, and every sample beside these tests, by their names.
 pub(crate) fn samples() -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<String> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    names.sort();
-    names.into_iter().map(|name| (name.clone(), sample(&name))).collect()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = Vec::new();
+    for guardrail in inside(&root.join("../../events")) {
+        files.extend(inside(&guardrail).into_iter().map(|case| case.join("event.json")));
+    }
+    files.extend(inside(&root.join("tests/samples")));
+    let named = files.into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut payload = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        shorten(&mut payload);
+        let name: Vec<String> = path.iter().rev().take(3).map(|part| part.to_string_lossy().into_owned()).collect();
+        (name.into_iter().rev().collect::<Vec<_>>().join("/"), payload)
+    });
+    named.collect()
+}
+
+/// A list of three shows what one of five hundred does, and is spoilt in a hundredth of the time.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Array(items) if items.len() > 12 => {
+            items.truncate(3);
+            items.iter_mut().for_each(shorten);
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(object) => object.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+/// What is in a folder, in order.
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
 
 /// The alarm in a message of SNS.
