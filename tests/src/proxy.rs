@@ -11,7 +11,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::case::REGION;
 use crate::http::{HangUp, Server, answer};
+use crate::permission::requests;
 use crate::stub::{Fault, How, StandIn, Stub, acls_asked_for, fault, is_listing, only_acls};
 
 /// A proxy for one account.
@@ -41,6 +43,8 @@ struct Seen {
 /// One call that a function made.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// The service as the request is signed for it, such as `ec2`.
+    pub service: String,
     /// The action, such as `DescribeSecurityGroups`.
     pub action: String,
     /// Its parameters as they were sent; none where they are JSON.
@@ -125,6 +129,7 @@ impl Account {
             gate.pass().await;
         }
         let answered = match &how {
+            _ if self.is_forbidden(&call) => Ok(refusal(403, "UnauthorizedOperation", &call)),
             Some(How::Refuse { status, code }) => Ok(refusal(*status, code, &call)),
             Some(How::Answer(xml)) => Ok(answer(200, "text/xml", xml.clone())),
             Some(How::AnswerOfFirst) => {
@@ -154,6 +159,15 @@ impl Account {
         }
         self.seen().calls.push(call);
         answered
+    }
+
+    /// Whether the caller's role does not allow it. What nobody knows how to judge is not allowed either.
+    fn is_forbidden(&self, call: &Call) -> bool {
+        let Some(role) = &self.stub.role else { return false };
+        match requests(call, &self.id, REGION) {
+            Ok(requests) => !requests.iter().all(|request| role.allows(request)),
+            Err(_) => true,
+        }
     }
 
     /// The answer of the local AWS, with `element` as one element more.
@@ -200,15 +214,20 @@ impl Account {
 
 /// EC2 and SNS send forms with an `Action`, SQS and AWS Config JSON with its target in a header, Security Hub JSON to a path.
 pub(crate) fn read(request: &Request<Bytes>) -> Call {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
-    match target {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`
+    let scope = header("authorization").and_then(|signed| signed.split(',').next()).unwrap_or_default();
+    let service = scope.split('/').nth(3).unwrap_or_default().to_owned();
+    match header("x-amz-target") {
         Some(target) => Call {
+            service,
             action: target.rsplit('.').next().unwrap_or(target).to_owned(),
             parameters: Vec::new(),
             json: serde_json::from_slice(request.body()).ok(),
             status: None,
         },
         None if request.uri().path() == "/findings/batchupdate" => Call {
+            service,
             action: "BatchUpdateFindings".to_owned(),
             parameters: Vec::new(),
             json: serde_json::from_slice(request.body()).ok(),
@@ -217,7 +236,7 @@ pub(crate) fn read(request: &Request<Bytes>) -> Call {
         None => {
             let parameters: Vec<(String, String)> = form_urlencoded::parse(request.body()).into_owned().collect();
             let action = parameters.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone()).unwrap_or_default();
-            Call { action, parameters, json: None, status: None }
+            Call { service, action, parameters, json: None, status: None }
         }
     }
 }

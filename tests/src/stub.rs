@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::permission::Permissions;
 use crate::proxy::Call;
 
 /// What to do otherwise.
@@ -21,6 +22,8 @@ pub struct Stub {
     pub owners: BTreeMap<String, String>,
     /// The rows that a Logs Insights query finds: the local AWS does not run queries. The first time it is asked, the query still runs.
     pub query_results: Option<Vec<BTreeMap<String, String>>>,
+    /// The role that calls: what its policies do not allow is refused, for the local AWS has no IAM.
+    pub role: Option<Permissions>,
     /// Calls that go wrong.
     pub faults: Vec<Fault>,
     /// A gate at which every call waits that has changed something, before it is answered: a test may look at what is there then.

@@ -12,6 +12,7 @@ mod gateway;
 mod init;
 mod invocation;
 mod log;
+mod metrics;
 mod observe;
 mod publish;
 mod report;

@@ -7,6 +7,8 @@ use palisade_policy::response::{Outcome, Response};
 use palisade_trigger::TriggerError;
 use serde_json::Value;
 
+use crate::metrics;
+
 /// An invocation that failed. Lambda retries it, then dead-letters it with the message.
 pub(crate) struct Failure {
     kind: &'static str,
@@ -78,6 +80,7 @@ pub(crate) struct Told {
 
 /// The function's answer. A target that failed fails the function, and so do a notice that nobody took and an asker without an answer.
 pub(crate) fn conclude(response: &Response, told: Told) -> Result<Value, Failure> {
+    metrics::write(response);
     let failed: Vec<String> = response
         .results
         .iter()

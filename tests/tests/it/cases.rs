@@ -1,36 +1,48 @@
 //! Every case folder, in both modes, each delivered twice.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_tests::case::Case;
 use palisade_tests::expected::differences;
-use palisade_tests::replay::play;
+use palisade_tests::replay::{Play, play};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::scene::{aws, block_on};
 
+/// Every case, played: once for all tests.
+pub(crate) fn plays() -> &'static [(Case, Result<Play, String>)] {
+    static PLAYS: OnceLock<Vec<(Case, Result<Play, String>)>> = OnceLock::new();
+    PLAYS.get_or_init(|| {
+        let upstream = aws();
+        block_on(async {
+            let at_once = Arc::new(Semaphore::new(3));
+            let mut running = JoinSet::new();
+            for case in Case::all().unwrap() {
+                let at_once = Arc::clone(&at_once);
+                running.spawn(async move {
+                    let _turn = at_once.acquire().await;
+                    let played = play(upstream, &case, true).await.map_err(|error| format!("{error:#}"));
+                    (case, played)
+                });
+            }
+            running.join_all().await
+        })
+    })
+}
+
 #[test]
 fn every_case_comes_out_as_expected() {
-    let upstream = aws();
-    let failures = block_on(async {
-        let at_once = Arc::new(Semaphore::new(3));
-        let mut running = JoinSet::new();
-        for case in Case::all().unwrap() {
-            let at_once = Arc::clone(&at_once);
-            running.spawn(async move {
-                let _turn = at_once.acquire().await;
-                let wrong = match play(upstream, &case, true).await {
-                    Ok(played) => [played.broken.clone(), differences(&case, &played)].concat(),
-                    Err(error) => vec![format!("can't be played: {error:#}")],
-                };
-                (!wrong.is_empty()).then(|| format!("{}\n  {}", case.full_name(), wrong.join("\n  ")))
-            });
-        }
-        running.join_all().await.into_iter().flatten().collect::<BTreeSet<String>>()
+    let wrong = plays().iter().filter_map(|(case, played)| {
+        let wrong = match played {
+            Ok(played) => [played.broken.clone(), differences(case, played)].concat(),
+            Err(error) => vec![format!("can't be played: {error}")],
+        };
+        (!wrong.is_empty()).then(|| format!("{}\n  {}", case.full_name(), wrong.join("\n  ")))
     });
+    let failures: BTreeSet<String> = wrong.collect();
     assert!(failures.is_empty(), "{}", failures.into_iter().collect::<Vec<_>>().join("\n"));
 }
 

@@ -8,6 +8,8 @@ use std::process::Command;
 use palisade_policy::guardrail::Guardrail;
 use palisade_tests::binaries::root;
 
+use crate::house::logical_id;
+
 /// The names of every crate that a package needs to run.
 fn crates_of(package: &str) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -73,6 +75,7 @@ fn the_clock_and_the_environment_stay_out_of_policy_and_trigger() {
 #[test]
 fn every_guardrail_has_its_rooms_under_one_name() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let mut missing = Vec::new();
     for guardrail in Guardrail::ALL {
         let id = guardrail.id();
@@ -85,6 +88,10 @@ fn every_guardrail_has_its_rooms_under_one_name() {
         let heading = format!("//! # {id}\n");
         if !fs::read_to_string(root().join(&module)).is_ok_and(|source| source.starts_with(&heading)) {
             missing.push(format!("{module} does not begin with the heading `{id}`"));
+        }
+        let block = format!("\n  {}:\n    Type: AWS::Serverless::Function\n", logical_id(guardrail));
+        if !template.contains(&block) || !template.contains(&format!("BuildProperties: {{Binary: {id}}}")) {
+            missing.push(format!("template.yaml has no function {}, or it is not built from {id}", logical_id(guardrail)));
         }
         if !readme.contains(&format!("| `{id}`")) {
             missing.push(format!("the guardrail table of README.md has no {id}"));
@@ -104,17 +111,29 @@ fn every_room_belongs_to_a_guardrail() {
     }
 }
 
+/// The names of settings in a text, between these quotes.
+fn settings(text: &str, quote: char) -> BTreeSet<String> {
+    let is_name = |text: &&str| {
+        text.starts_with("PALISADE_")
+            && text.len() > "PALISADE_".len()
+            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    text.split(quote).filter(is_name).map(str::to_owned).collect()
+}
+
 #[test]
-fn every_setting_is_in_the_readme() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+fn the_code_the_readme_and_the_template_know_the_same_settings() {
     let mut sources = vec![root().join("shared/runtime/src/settings.rs")];
     sources.extend(Guardrail::ALL.iter().map(|guardrail| root().join("functions").join(guardrail.id()).join("src/main.rs")));
-    for path in sources {
-        let source = fs::read_to_string(&path).unwrap();
-        for name in source.split('"').filter(|text| text.starts_with("PALISADE_") && text.len() > "PALISADE_".len()) {
-            assert!(readme.contains(&format!("`{name}`")), "README.md does not tell of {name}");
-        }
-    }
+    let known: BTreeSet<String> = sources.iter().flat_map(|path| settings(&fs::read_to_string(path).unwrap(), '"')).collect();
+    assert!(known.len() > 20, "{known:?}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("\n## ").find(|part| part.starts_with("Settings\n")).unwrap();
+    let rows: String = table.lines().filter(|line| line.starts_with("| `PALISADE_")).filter_map(|line| line.split('|').nth(1)).collect();
+    assert_eq!(settings(&rows, '`'), known, "the settings in the table of README.md, and those of the code");
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let given: String = template.lines().filter_map(|line| line.trim().split_once(':')).map(|(name, _)| format!("\"{name}\"")).collect();
+    assert_eq!(settings(&given, '"'), known, "the settings in template.yaml, and those of the code");
 }
 
 #[test]
