@@ -71,7 +71,6 @@ fn only_a_call_that_says_so_changes_anything() {
     block_on(async {
         for case in [
             "revoke-admin-ingress/direct-call-without-dry-run-member",
-            "revoke-admin-ingress/dry-run-call",
             "strip-default-group/direct-call-without-dry-run-member",
             "enable-flow-logs/named-vpcs-in-dry-run",
             "deny-source/call-without-dry-run-member-denies-nothing",
