@@ -9,7 +9,7 @@ mod laws;
 
 use libfuzzer_sys::fuzz_target;
 use palisade_policy::guardrail::Guardrail;
-use palisade_trigger::read;
+use palisade_trigger::{batch, read};
 use serde_json::{Value, json};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,9 +25,16 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn obeys_the_laws(payload: &Value) {
     for guardrail in Guardrail::ALL {
-        let reading = read(payload, &laws::own_of(guardrail));
-        if let Err(broken) = laws::hold(guardrail, payload, &reading) {
-            panic!("{guardrail}: {broken}: {reading:?}");
+        let own = laws::own_of(guardrail);
+        let readings = match batch(payload) {
+            Ok(Some(batch)) => batch.messages.iter().map(|message| message.read(&own)).collect(),
+            Ok(None) => vec![read(payload, &own)],
+            Err(error) => vec![Err(error)],
+        };
+        for reading in readings {
+            if let Err(broken) = laws::hold(guardrail, payload, &reading) {
+                panic!("{guardrail}: {broken}: {reading:?}");
+            }
         }
     }
 }

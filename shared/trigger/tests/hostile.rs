@@ -13,7 +13,7 @@ use corpus::samples::samples;
 use corpus::{Spoil, at, edit, held, pointers};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::trigger::{Door, Targets};
-use palisade_trigger::{Reading, TriggerError, read};
+use palisade_trigger::{Reading, TriggerError, batch, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -22,7 +22,28 @@ use serde_json::{Value, json};
 type Read = Result<Reading, TriggerError>;
 
 fn readings(payload: &Value) -> Vec<(Guardrail, Read)> {
-    Guardrail::ALL.into_iter().map(|guardrail| (guardrail, read(payload, &own_of(guardrail)))).collect()
+    Guardrail::ALL.into_iter().map(|guardrail| (guardrail, weightiest(each(payload, guardrail)))).collect()
+}
+
+/// What a function reads: of a batch, each message for itself.
+fn each(payload: &Value, guardrail: Guardrail) -> Vec<Read> {
+    let own = own_of(guardrail);
+    match batch(payload) {
+        Ok(Some(batch)) => batch.messages.iter().map(|message| message.read(&own)).collect(),
+        Ok(None) => vec![read(payload, &own)],
+        Err(error) => vec![Err(error)],
+    }
+}
+
+/// The one that does most stands for its batch where two are compared; what holds of every reading is asked of each.
+fn weightiest(readings: Vec<Read>) -> Read {
+    let weight = |reading: &Read| match reading {
+        Ok(Reading::Ignored { .. }) => 0,
+        Err(_) => 1,
+        Ok(Reading::Trigger(_)) if is_sweep(reading) => 3,
+        Ok(Reading::Trigger(_)) => 2,
+    };
+    readings.into_iter().max_by_key(weight).unwrap_or_else(|| Err(TriggerError::Unrecognised("an empty batch".to_owned())))
 }
 
 fn excerpt(shown: &impl std::fmt::Debug) -> String {
@@ -41,13 +62,14 @@ fn may_enforce(reading: &Read) -> bool {
 /// Samples of one shape, but for what their texts say, are spoilt once where a spoil is dear.
 fn one_of_each_shape() -> Vec<(String, Value)> {
     let mut shapes: BTreeSet<String> = BTreeSet::new();
-    let words = ["/detail-type", "/source", "/detail/eventName", "/detail/configRuleName", "/detail/service/action/actionType"];
-    let shape = |payload: &Value| {
-        let said = words.map(|word| payload.pointer(word).cloned());
-        let kinds = pointers(payload).into_iter().map(|pointer| format!("{pointer}{:?}", at(payload, &pointer).as_ref().map(kind)));
-        format!("{said:?}{:?}", kinds.collect::<Vec<_>>())
-    };
     samples().into_iter().filter(|(_, payload)| shapes.insert(shape(payload))).collect()
+}
+
+fn shape(payload: &Value) -> String {
+    let words = ["/detail-type", "/source", "/detail/eventName", "/detail/configRuleName", "/detail/service/action/actionType"];
+    let said = words.map(|word| payload.pointer(word).cloned());
+    let kinds = pointers(payload).into_iter().map(|pointer| format!("{pointer}{:?}", at(payload, &pointer).as_ref().map(kind)));
+    format!("{said:?}{:?}", kinds.collect::<Vec<_>>())
 }
 
 fn kind(value: &Value) -> u8 {
@@ -78,8 +100,11 @@ impl Spot<'_> {
 /// What holds of a sample and of what became of it.
 fn obeys(spot: &Spot<'_>, guardrail: Guardrail, before: &Read, spoilt: &Value, after: &Read) {
     let broken = |law: &str| -> ! { panic!("{law}: {guardrail} {}: {}, before {}", spot.told(), excerpt(after), excerpt(before)) };
-    if let Err(law) = hold(guardrail, spoilt, after) {
-        broken(&law);
+    let in_batch = if spoilt.get("Records").is_some() { each(spoilt, guardrail) } else { Vec::new() };
+    for reading in in_batch.iter().chain([after]) {
+        if let Err(law) = hold(guardrail, spoilt, reading) {
+            broken(&law);
+        }
     }
     let renamed = spot.name.as_deref();
     if is_sweep(after) && !is_sweep(before) && before.is_ok() && renamed != Some("sweep") {
@@ -107,13 +132,20 @@ fn names_the_member(spot: &Spot<'_>, error: &TriggerError) -> bool {
     names.is_empty() || names.iter().any(|name| text.contains(name)) || spot.name.is_some() && text.contains('\u{fffd}')
 }
 
+/// Of a sample whose shape was spoilt already, or that wraps what other samples have bare, every so-many-th spoil is tried: another one at
+/// each member, so that every spoil comes to every door.
+const THINNED: usize = 9;
+
 /// Spoils every member of these samples, and says how many were.
 fn walk(samples: Vec<(String, Value)>, spoils: &[Spoil], look: impl Fn(&Spot<'_>, Guardrail, &Read, &Read)) -> usize {
     let mut seen = 0;
+    let mut shapes: BTreeSet<String> = BTreeSet::new();
     for (sample, payload) in samples {
         let before = readings(&payload);
-        for pointer in &pointers(&payload) {
-            for spoil in spoils {
+        let is_new = shapes.insert(shape(&payload)) && payload.get("Records").is_none();
+        let every = if is_new { 1 } else { THINNED };
+        for (place, pointer) in pointers(&payload).iter().enumerate() {
+            for spoil in spoils.iter().skip(place % every).step_by(every) {
                 let Some(spoilt) = spoil.apply(&payload, pointer) else { continue };
                 let spot = Spot { sample: &sample, pointer, spoil, name: spoilt.name };
                 for ((guardrail, before), (_, after)) in before.iter().zip(readings(&spoilt.payload)) {
@@ -134,7 +166,7 @@ fn a_member_that_is_gone_or_empty_or_of_another_type_spelling_or_owner_is_named_
             assert!(names_the_member(spot, error), "{guardrail} {}: {error}", spot.told());
         }
     });
-    assert!(seen > 200_000, "{seen}");
+    assert!(seen > 190_000, "{seen}");
 }
 
 #[test]
@@ -333,7 +365,9 @@ proptest! {
                     payload = spoilt.payload;
                 }
             }
-            prop_assert_eq!(hold(guardrail, &payload, &read(&payload, &own_of(guardrail))), Ok(()), "{} {}", guardrail, excerpt(&payload));
+            for reading in each(&payload, guardrail) {
+                prop_assert_eq!(hold(guardrail, &payload, &reading), Ok(()), "{} {}", guardrail, excerpt(&payload));
+            }
             Ok(())
         })?;
     }

@@ -64,6 +64,10 @@ pub(crate) fn hold(guardrail: Guardrail, payload: &Value, reading: &Result<Readi
         Ok(Reading::Trigger(trigger)) => {
             let direct = trigger.cause.door == Door::Direct;
             law(direct || !trigger.dry_run, || "a dry run that nobody asked for".to_owned())?;
+            // No topic and no queue can make a call: it is the payload itself or nothing.
+            if direct {
+                return points_where_it_says(guardrail, payload, trigger);
+            }
             holds_of_one(payload, &|event| points_where_it_says(guardrail, event, trigger))
         }
         Ok(Reading::Ignored { cause, why, .. }) => {
@@ -82,11 +86,21 @@ pub(crate) fn hold(guardrail: Guardrail, payload: &Value, reading: &Result<Readi
 
 /// The law holds of the payload, or of an event that SNS or SQS wraps in it: what is read is one of these, and one only.
 fn holds_of_one(payload: &Value, law: &dyn Fn(&Value) -> Law) -> Law {
-    let Err(broken) = law(payload) else { return Ok(()) };
+    let Err(broken) = law(&opened(payload)) else { return Ok(()) };
     let records = payload["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
     let texts = records.iter().flat_map(|record| [&record["Sns"]["Message"], &record["body"]]).chain([&payload["Message"]]);
     let wrapped: Vec<Value> = texts.filter_map(|text| serde_json::from_str(text.as_str()?).ok()).collect();
     if wrapped.iter().any(|event| holds_of_one(event, law).is_ok()) { Ok(()) } else { Err(broken) }
+}
+
+/// With what AWS Config writes as a text in it read.
+fn opened(payload: &Value) -> Value {
+    let mut payload = payload.clone();
+    let invoking = payload.get("invokingEvent").and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    if let Some(invoking) = invoking {
+        payload["invokingEvent"] = invoking;
+    }
+    payload
 }
 
 fn points_where_it_says(guardrail: Guardrail, event: &Value, trigger: &Trigger) -> Law {
@@ -102,7 +116,10 @@ fn points_where_it_says(guardrail: Guardrail, event: &Value, trigger: &Trigger) 
 pub(crate) fn reads_well(text: &str, longest: usize) -> Law {
     law(text.chars().count() <= longest, || format!("{} characters", text.chars().count()))?;
     law(!text.contains(steers), || format!("control characters: {text:?}"))?;
-    law(text.starts_with(|c: char| c == '`' || c.is_lowercase()), || format!("starts otherwise: {text}"))?;
+    // A name of AWS's keeps its capitals, and so does the id of a control.
+    let starts_well =
+        text.starts_with(|c: char| c == '`' || c.is_lowercase()) || text.starts_with("AWS Config ") || text.starts_with("EC2.");
+    law(starts_well, || format!("starts otherwise: {text}"))?;
     law(!text.ends_with('.'), || format!("a full stop: {text}"))?;
     // What is repeated of the input may look like anything, and have a backtick in it.
     let own_words: String = if text.matches('`').count() == 2 { text.split('`').step_by(2).collect() } else { String::new() };
@@ -138,6 +155,7 @@ struct Row {
 const AUTHORIZE: &[&str] = &["AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"];
 const PREFIX_LIST: &[&str] = &["ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"];
 const IN_RESPONSE: &str = "detail.responseElements.securityGroupRuleSet*.groupId";
+const IN_ITEM: &[&str] = &["invokingEvent.configurationItem.resourceId", "invokingEvent.configurationItemSummary.resourceId"];
 
 /// The names of members, one in the other. With `*` it is a list in one of CloudTrail's forms, with `+` an object or several, with `?` the
 /// one for IPv4 and that for IPv6, and with `~` pairs of which those count that have a name for an address.
@@ -174,6 +192,8 @@ const ROWS: &[Row] = &[
     },
     Row { door: Door::ConfigCompliance, of: &[], kind: Kind::Group, places: &["detail.resourceId"] },
     Row { door: Door::ConfigCompliance, of: &[], kind: Kind::Vpc, places: &["detail.resourceId"] },
+    Row { door: Door::ConfigRule, of: &["AWS::EC2::SecurityGroup"], kind: Kind::Group, places: IN_ITEM },
+    Row { door: Door::ConfigRule, of: &["AWS::EC2::VPC"], kind: Kind::Vpc, places: IN_ITEM },
     Row {
         door: Door::Guardduty,
         of: &["NETWORK_CONNECTION"],
@@ -290,7 +310,71 @@ fn what_it_is(event: &Value, door: Door) -> Option<String> {
     match door {
         Door::Cloudtrail => text(&event["detail"]["eventName"]),
         Door::Guardduty => text(&event["detail"]["service"]["action"]["actionType"]),
+        Door::ConfigRule => text(&item_of_config(event)["resourceType"]),
         _ => None,
+    }
+}
+
+/// The item of AWS Config, or its summary.
+fn item_of_config(event: &Value) -> &Value {
+    let invoking = &event["invokingEvent"];
+    if invoking["configurationItem"].is_null() { &invoking["configurationItemSummary"] } else { &invoking["configurationItem"] }
+}
+
+/// Whether AWS Config says that the resource is gone.
+fn is_gone(event: &Value) -> bool {
+    let status = text(&item_of_config(event)["configurationItemStatus"]);
+    matches!(status.as_deref(), Some("ResourceDeleted" | "ResourceDeletedNotRecorded"))
+}
+
+/// What the findings of Security Hub name that are its own, ours, and stand: ids, and the ends of ARNs.
+fn named_by_findings(event: &Value) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for finding in members(&event["detail"], "findings", "findings*") {
+        let products = [&finding["ProductArn"], &finding["metadata"]["product"]["uid"]].map(text);
+        let is_hubs = products.into_iter().flatten().any(|arn| arn.ends_with("/aws/securityhub"));
+        let failed = [text(&finding["Compliance"]["Status"]), text(&finding["compliance"]["status"])];
+        let failed = failed.into_iter().flatten().any(|status| ["fail", "failed"].contains(&status.to_lowercase().as_str()));
+        let archived = text(&finding["RecordState"]).is_some_and(|state| state != "ACTIVE");
+        let settled = text(&finding["Workflow"]["Status"]).is_some_and(|status| ["SUPPRESSED", "RESOLVED"].contains(&status.as_str()));
+        let closed = [3, 4, 5].iter().any(|id| finding["status_id"] == *id) || finding["activity_id"] == 3;
+        let accounts = [&finding["AwsAccountId"], &finding["cloud"]["account"]["uid"]].map(text);
+        let foreign = accounts.into_iter().flatten().any(|its| !its.is_empty() && its != ACCOUNT);
+        if !is_hubs || !failed || archived || settled || closed || foreign {
+            continue;
+        }
+        for resource in members(finding, "Resources", "Resources*").into_iter().chain(members(finding, "resources", "resources*")) {
+            let elsewhere = [&resource["Region"], &resource["region"]].map(text).into_iter().flatten();
+            if elsewhere.into_iter().any(|its| !its.is_empty() && its != REGION) {
+                continue;
+            }
+            for id in ["Id", "uid", "uid_alt"].into_iter().filter_map(|name| text(&resource[name])) {
+                match id.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+                    ["arn", _, "ec2", REGION, ACCOUNT, path] => {
+                        named.extend(path.split_once('/').map(|(_, id)| id.to_owned()));
+                    }
+                    ["arn", ..] => {}
+                    _ => {
+                        named.insert(id);
+                    }
+                }
+            }
+        }
+    }
+    named
+}
+
+/// The changes of a response, however a person wrapped it.
+fn changes_given(undo: &Value) -> Vec<Value> {
+    match undo {
+        Value::String(text) => serde_json::from_str(text).map_or_else(|_| Vec::new(), |inner: Value| changes_given(&inner)),
+        Value::Object(_) if undo.get("guardrail").is_none() => {
+            ["Message", "default"].into_iter().find_map(|name| undo.get(name)).map(changes_given).unwrap_or_default()
+        }
+        _ => {
+            let results = undo["results"].as_array().into_iter().flatten();
+            results.flat_map(|result| result["changes"].as_array().cloned().unwrap_or_default()).collect()
+        }
     }
 }
 
@@ -323,13 +407,30 @@ fn targets_are_what_is_named(guardrail: Guardrail, event: &Value, trigger: &Trig
         }
         Targets::Search(_) => return law(door == Door::Alarm && guardrail == Guardrail::DenySource, || "a search".to_owned()),
         Targets::Sweep => return law(is_sweep(guardrail, event, door), || "a sweep that nobody asked for".to_owned()),
+        Targets::Gone(id) => {
+            let takes = match what_it_is(event, door).as_deref() {
+                Some("AWS::EC2::SecurityGroup") => answers(guardrail).contains(&Kind::Group),
+                Some("AWS::EC2::VPC") => answers(guardrail).contains(&Kind::Vpc),
+                _ => false,
+            };
+            let named = text(&item_of_config(event)["resourceId"]);
+            return law(door == Door::ConfigRule && takes && is_gone(event) && named.as_ref() == Some(id), || format!("{id} is not gone"));
+        }
+        Targets::Undo(request) => {
+            let undone = request.given.results.iter().flat_map(|made| &made.changes).map(|change| serde_json::to_value(change).unwrap());
+            law(door == Door::Direct && guardrail == Guardrail::UndoChange, || "an undoing that no person asked for".to_owned())?;
+            law(event["reason"].as_str().map(str::trim) == Some(request.reason.as_str()), || "another reason".to_owned())?;
+            return law(undone.eq(changes_given(&event["undo"])), || "other changes than those given".to_owned());
+        }
         #[allow(unreachable_patterns, reason = "a target that is new needs a law of its own")]
         targets => return Err(format!("no law for {targets:?}")),
     };
+    law(door != Door::ConfigRule || !is_gone(event), || "what is gone is looked at".to_owned())?;
     for (kind, targets, all) in pointed {
         law(targets.is_empty() || answers(guardrail).contains(&kind), || format!("{guardrail} takes no {kind:?}"))?;
-        let named = of_call(event, door, kind);
-        let same = if all { targets == named } else { targets.is_subset(&named) };
+        let named = if door == Door::SecurityHub { named_by_findings(event) } else { of_call(event, door, kind) };
+        // A finding may name more than what its control is about.
+        let same = if all && door != Door::SecurityHub { targets == named } else { targets.is_subset(&named) };
         law(same, || format!("{kind:?} {targets:?}, where {named:?} is named"))?;
         law(!targets.is_empty() || matches!(kind, Kind::Acl | Kind::Subnet), || format!("no {kind:?} at all"))?;
     }
@@ -369,9 +470,12 @@ fn is_sweep(guardrail: Guardrail, event: &Value, door: Door) -> bool {
         Door::Cloudtrail => {
             guardrail == Guardrail::EnableFlowLogs && text(&event["detail"]["eventName"]).as_deref() == Some("DeleteFlowLogs")
         }
+        Door::ConfigRule => {
+            text(&event["invokingEvent"]["messageType"]).as_deref() == Some("ScheduledNotification") && guardrail != Guardrail::LiftDenials
+        }
         _ => false,
     };
-    asked && guardrail != Guardrail::DenySource
+    asked && ![Guardrail::DenySource, Guardrail::UndoChange].contains(&guardrail)
 }
 
 /// The members that say whose an event is: its account, its Region.
@@ -379,6 +483,10 @@ fn owners(door: Door) -> [&'static [&'static str]; 2] {
     match door {
         Door::Cloudtrail | Door::Schedule => [&["account", "detail.recipientAccountId"], &["region", "detail.awsRegion"]],
         Door::ConfigCompliance => [&["account", "detail.awsAccountId"], &["region", "detail.awsRegion"]],
+        Door::ConfigRule => [
+            &["accountId", "invokingEvent.awsAccountId", "invokingEvent.configurationItem.awsAccountId"],
+            &["invokingEvent.configurationItem.awsRegion"],
+        ],
         Door::Guardduty => [&["account", "detail.accountId"], &["region", "detail.region"]],
         Door::Alarm => [&["account", "detail.accountId", "accountId", "AWSAccountId"], &["region", "detail.region"]],
         _ => [&[], &[]],
@@ -390,12 +498,17 @@ fn event_is_ours(event: &Value, door: Door) -> Law {
         // An account may come as a number, without its leading zeros.
         let said: Vec<String> = places.iter().flat_map(|place| named(event, place)).collect();
         law(said.iter().all(|its| its == ours), || format!("{said:?} is taken for {ours}"))?;
-        // The topic of SNS or the alarm's ARN may have said it for an alarm.
-        law(!said.is_empty() || places.is_empty() || door == Door::Alarm, || format!("{places:?} don't say that it is {ours}"))?;
+        // The topic of SNS or the alarm's ARN may have said it for an alarm, the rule's ARN for a rule.
+        law(!said.is_empty() || places.is_empty() || [Door::Alarm, Door::ConfigRule].contains(&door), || {
+            format!("{places:?} don't say that it is {ours}")
+        })?;
     }
     for arn in [&event["AlarmArn"], &event["alarmArn"]].into_iter().filter(|_| door == Door::Alarm).filter_map(text) {
         let is_ours = arn.split(':').skip(2).take(3).eq(["cloudwatch", REGION, ACCOUNT]);
         law(is_ours, || format!("an alarm of {arn}"))?;
+    }
+    if let Some(arn) = text(&event["configRuleArn"]).filter(|_| door == Door::ConfigRule) {
+        law(arn.split(':').skip(2).take(3).eq(["config", REGION, ACCOUNT]), || format!("a rule of {arn}"))?;
     }
     Ok(())
 }
