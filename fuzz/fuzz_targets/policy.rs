@@ -2,7 +2,6 @@
 
 #![no_main]
 
-#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../shared/policy/tests/acl_model/mod.rs"]
 mod acl_model;
 #[allow(dead_code, reason = "the tests use the rest")]
