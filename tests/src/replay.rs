@@ -211,6 +211,18 @@ pub fn literal_text(case: &Case, made: &Made, text: &str) -> anyhow::Result<Stri
     case.folder.as_ref().map_or(Ok(text.clone()), |folder| without_dates(folder, &text))
 }
 
+/// Resources that no case names, such as default groups, have ids of the local AWS's own, which counts them.
+fn without_bystanders(mut sent: Value) -> Value {
+    for evaluation in sent.get_mut("Evaluations").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(Value::String(id)) = evaluation.get_mut("ComplianceResourceId")
+            && let Some((prefix, _)) = id.clone().split_once("-00000000")
+        {
+            *id = format!("{prefix}-<BYSTANDER>");
+        }
+    }
+    sent
+}
+
 /// The resources whose state a case shows.
 fn shown_ids(case: &Case) -> Box<dyn Iterator<Item = &String> + '_> {
     let world = &case.world;
@@ -329,7 +341,7 @@ impl Act {
         if let Some(members) = played.as_object_mut() {
             // What AWS Config and Security Hub were answered, as it was sent, where they were.
             for (name, action) in [("evaluations", "PutEvaluations"), ("findings", "BatchUpdateFindings")] {
-                let sent: Vec<&Value> = self.answers(action).collect();
+                let sent: Vec<Value> = self.answers(action).cloned().map(without_bystanders).collect();
                 if !sent.is_empty() {
                     members.insert(name.to_owned(), json!(sent));
                 }
