@@ -69,6 +69,8 @@ struct State {
     timeout: Mutex<Duration>,
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     waiting: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    /// When the invocation that is running must have been answered.
+    deadline: Mutex<Option<SystemTime>>,
     init_error: Mutex<Option<InitError>>,
 }
 
@@ -84,6 +86,7 @@ impl Lambda {
             timeout: Mutex::new(TIMEOUT),
             events: tokio::sync::Mutex::new(receiver),
             waiting: Mutex::default(),
+            deadline: Mutex::default(),
             init_error: Mutex::default(),
         });
         let of_server = Arc::clone(&state);
@@ -142,7 +145,7 @@ impl Lambda {
         }
     }
 
-    /// Gives the function another timeout from its next invocation on. Lambda would end it then; this only tells it so.
+    /// Gives the function another timeout from its next invocation on.
     pub fn set_timeout(&self, timeout: Duration) {
         *self.state.timeout.lock().unwrap_or_else(PoisonError::into_inner) = timeout;
     }
@@ -190,13 +193,11 @@ impl State {
         match path.as_slice() {
             ["invocation", "next"] => {
                 let event = self.events.lock().await.recv().await.ok_or(HangUp)?;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let deadline = SystemTime::now() + *self.timeout.lock().unwrap_or_else(PoisonError::into_inner);
+                *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
                 let headers = [
                     ("lambda-runtime-aws-request-id", event.request_id),
-                    (
-                        "lambda-runtime-deadline-ms",
-                        (now + *self.timeout.lock().unwrap_or_else(PoisonError::into_inner)).as_millis().to_string(),
-                    ),
+                    ("lambda-runtime-deadline-ms", deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string()),
                     ("lambda-runtime-invoked-function-arn", self.function_arn.clone()),
                     ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0".to_owned()),
                 ];
@@ -224,7 +225,16 @@ impl State {
         }
     }
 
+    /// Lambda would have ended a function that answers too late, and says so to whoever invoked it.
     fn settle(&self, request_id: &str, answer: Answer) {
+        let deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer = match deadline {
+            Some(deadline) if SystemTime::now() > deadline => Answer::Error {
+                kind: "Sandbox.Timedout".to_owned(),
+                message: format!("Task timed out, and would have answered {answer:?}"),
+            },
+            _ => answer,
+        };
         if let Some(waiting) = self.waiting().remove(request_id) {
             let _ = waiting.send(answer);
         }

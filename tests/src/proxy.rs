@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use crate::case::REGION;
 use crate::http::{HangUp, Server, answer};
 use crate::permission::requests;
-use crate::stub::{How, StandIn, Stub, acls_asked_for, is_listing, only_acls};
+use crate::stub::{Fault, How, StandIn, Stub, acls_asked_for, fault, is_listing, only_acls};
 
 /// A proxy for one account.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ struct Account {
     id: String,
     client: Client<HttpConnector, Full<Bytes>>,
     stub: Stub,
+    faults: Mutex<Vec<Fault>>,
     seen: Mutex<Seen>,
 }
 
@@ -79,7 +80,8 @@ impl Proxy {
     /// When no port can be had.
     pub async fn start(upstream: SocketAddr, account: &str, stub: Stub) -> anyhow::Result<Self> {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let account = Arc::new(Account { upstream, id: account.to_owned(), client, stub, seen: Mutex::default() });
+        let faults = Mutex::new(stub.faults.clone());
+        let account = Arc::new(Account { upstream, id: account.to_owned(), client, stub, faults, seen: Mutex::default() });
         let of_server = Arc::clone(&account);
         let server = Server::start(move |request| {
             let account = Arc::clone(&of_server);
@@ -93,6 +95,12 @@ impl Proxy {
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Other calls go wrong from now on, each action counted from 1 again.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        *self.account.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.account.seen().counts.clear();
     }
 
     /// The calls since it was last asked.
@@ -115,7 +123,7 @@ impl Account {
             *count += 1;
             *count
         };
-        let how = self.stub.fault(&call.action, count).cloned();
+        let how = fault(&self.faults.lock().unwrap_or_else(PoisonError::into_inner), &call.action, count).cloned();
         let stand_in = self.stub.stand_in(&call, count);
         if let Some(How::Wait(gate) | How::WaitAndTell(gate, _)) = &how {
             gate.pass().await;
@@ -132,6 +140,12 @@ impl Account {
                 let _ = self.forward(request, &call, "").await;
                 Err(HangUp)
             }
+            Some(How::Reset) => Err(HangUp),
+            Some(How::Hang) => std::future::pending().await,
+            Some(How::Late(late)) => {
+                tokio::time::sleep(*late).await;
+                self.forward(request, &call, "").await
+            }
             Some(How::WaitAndTell(_, element)) => self.forward(request, &call, element).await,
             Some(How::Wait(_)) | None => match stand_in {
                 Some(StandIn::Refusal(status, code)) => Ok(refusal(status, code, &call)),
@@ -140,6 +154,9 @@ impl Account {
             },
         };
         call.status = answered.as_ref().ok().map(|response| response.status().as_u16());
+        if let (true, Some(gate)) = (call.is_mutation(), &self.stub.after_changes) {
+            gate.pass().await;
+        }
         self.seen().calls.push(call);
         answered
     }

@@ -12,7 +12,7 @@ use palisade_policy::undo_change::resource as resource_of;
 use serde_json::{Value, json};
 
 use crate::binaries;
-use crate::case::{Case, REGION};
+use crate::case::{Case, REGION, without_dates};
 use crate::lambda::{Answer, Lambda};
 use crate::proxy::{Call, Proxy};
 use crate::stub::Stub;
@@ -95,7 +95,7 @@ pub async fn start(case: &Case, made: &Made, proxy: &Proxy, mode: Mode) -> anyho
 pub fn stub(case: &Case, made: &Made) -> Stub {
     let wanted = &case.world.stub;
     let owners = wanted.owners.iter().map(|(group, owner)| (made.real(group).to_owned(), owner.clone())).collect();
-    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), role: None, faults: Vec::new() }
+    Stub { page_size: wanted.page_size, owners, query_results: wanted.query_results.clone(), ..Stub::default() }
 }
 
 /// Plays a case: twice in dry run, and then, if wanted, twice in enforcement.
@@ -135,6 +135,7 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         let second = act(&mut lambda, &proxy, &event).await?;
         let logged = lambda.stop().await?;
         broken.extend(predicted_otherwise(&before, &after, &first.answer));
+        broken.extend(rehearsed_otherwise(&first_told, &told(&first)?));
         broken.extend(told_alike(&first));
         broken.extend(told_alike(&second));
         broken.extend(logged_wrong(&logged, [&first, &second]));
@@ -151,17 +152,12 @@ pub async fn play(upstream: SocketAddr, case: &Case, enforce: bool) -> anyhow::R
         }
         enforced = Some((first, second));
     }
-    let lines = |snapshot: &Snapshot| -> BTreeMap<String, Vec<String>> {
-        let told = |line: &String| without_times(case, &made.with_literal_ids(line));
-        let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
-        shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
-    };
     let literal = |act: Act| act.told(case, &made);
     Ok(Play {
         name: case.name.clone(),
         event: serde_json::from_str(&case.event).unwrap_or(Value::Null),
-        before: lines(&before),
-        after: lines(&made.read().await?),
+        before: shown(case, &made, &before),
+        after: shown(case, &made, &made.read().await?),
         dry_run: literal(dry_run)?,
         enforced: enforced.map(|(first, second)| Ok::<_, anyhow::Error>((literal(first)?, literal(second)?))).transpose()?,
         broken: broken.iter().map(|broken| made.with_literal_ids(broken)).collect(),
@@ -196,6 +192,23 @@ fn without_times(case: &Case, text: &str) -> String {
         }
     }
     without
+}
+
+/// The state of the case's resources as lines, by literal id.
+#[must_use]
+pub fn shown(case: &Case, made: &Made, snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
+    let told = |line: &String| without_times(case, &made.with_literal_ids(line));
+    let of = |id: &String| snapshot.get(made.real(id)).map(|resource| resource.lines().iter().map(told).collect());
+    shown_ids(case).filter_map(|id| Some((id.clone(), of(id)?))).collect()
+}
+
+/// A text of a case with literal ids, and with tokens for what depends on when it was played.
+///
+/// # Errors
+/// When the case's files can't be read, or its event speaks of a day for which there is a token.
+pub fn literal_text(case: &Case, made: &Made, text: &str) -> anyhow::Result<String> {
+    let text = without_times(case, &made.with_literal_ids(text));
+    case.folder.as_ref().map_or(Ok(text.clone()), |folder| without_dates(folder, &text))
 }
 
 /// The resources whose state a case shows.
@@ -386,7 +399,8 @@ impl Play {
 }
 
 /// The JSON of the notices is the answer: whole in one, or its results in order over several.
-fn told_alike(act: &Act) -> Vec<String> {
+#[must_use]
+pub fn told_alike(act: &Act) -> Vec<String> {
     let responses = act.responses();
     if responses.is_empty() {
         return act.notices.iter().map(|_| "a notice without a response".to_owned()).collect();
@@ -425,7 +439,8 @@ fn left_for_later(act: &Act) -> bool {
 }
 
 /// Applies the changes that the answer names to a model of what was there, and compares with what is there.
-fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
+#[must_use]
+pub fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> Vec<String> {
     let act = Act { answer: answer.clone(), notices: Vec::new(), calls: Vec::new() };
     let enforced = |response: &Value| response.get("mode").and_then(Value::as_str) == Some("enforce");
     let mut broken = Vec::new();
@@ -460,6 +475,26 @@ fn predicted_otherwise(before: &Snapshot, after: &Snapshot, answer: &Answer) -> 
         broken.push("resources came or went".to_owned());
     }
     broken
+}
+
+/// Dry run and enforcement plan the same: what would be changed is changed, for the reason that was given, and taken back alike.
+fn rehearsed_otherwise(dry_run: &Act, enforced: &Act) -> Vec<String> {
+    let results = |act: &Act| act.response().and_then(|response| response.get("results")?.as_array().cloned()).unwrap_or_default();
+    let played = |result: &Value| {
+        let mut result = result.clone();
+        if let Some(members) = result.as_object_mut() {
+            // Only a dry run asks for permission, and only a change leaves what was read after it to be told.
+            members.remove("permitted");
+            members.remove("remarks");
+            if members.get("outcome") == Some(&json!("would-change")) {
+                members.insert("outcome".to_owned(), json!("changed"));
+            }
+        }
+        result
+    };
+    let (rehearsed, done): (Vec<Value>, Vec<Value>) =
+        (results(dry_run).iter().map(played).collect(), results(enforced).iter().map(played).collect());
+    if rehearsed == done { Vec::new() } else { vec![format!("the dry run said\n    {rehearsed:?}\n  but enforcement did\n    {done:?}")] }
 }
 
 /// Every line of the log is JSON; each outcome has one at INFO, and that carries the request id.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub struct Stub {
     pub role: Option<Permissions>,
     /// Calls that go wrong.
     pub faults: Vec<Fault>,
+    /// A gate at which every call waits that has changed something, before it is answered: a test may look at what is there then.
+    pub after_changes: Option<Arc<Gate>>,
 }
 
 /// Some calls of an action go wrong.
@@ -52,6 +55,12 @@ pub enum How {
     Answer(String),
     /// AWS does it, and the answer is lost on the way.
     LoseAnswer,
+    /// The connection is reset before AWS has seen the call.
+    Reset,
+    /// No answer comes, nor does AWS do it.
+    Hang,
+    /// AWS does it after so long.
+    Late(Duration),
     /// The answer is what the first call of the action was answered: EC2's reads may be old.
     AnswerOfFirst,
     /// It waits at a gate.
@@ -120,11 +129,12 @@ fn wrong_update(body: Option<&Value>) -> bool {
     !identified || !some("/Note/Text", 512) || !some("/Note/UpdatedBy", 512) || !text("/Workflow/Status").is_none_or(known)
 }
 
-impl Stub {
-    pub(crate) fn fault(&self, action: &str, call: usize) -> Option<&How> {
-        self.faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
-    }
+/// How this call of the action goes wrong, if it does.
+pub(crate) fn fault<'a>(faults: &'a [Fault], action: &str, call: usize) -> Option<&'a How> {
+    faults.iter().find(|fault| fault.action == action && fault.calls.contains(&call)).map(|fault| &fault.how)
+}
 
+impl Stub {
     /// The answer to a call that the local AWS answers wrongly or not at all, as documented by AWS. `calls` counts those of the action.
     pub(crate) fn stand_in(&self, call: &Call, calls: usize) -> Option<StandIn> {
         let is_dry_run = call.parameter("DryRun") == Some("true");

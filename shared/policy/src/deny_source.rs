@@ -173,13 +173,13 @@ impl Policy {
         let (mut changes, mut remarks, mut refused, mut exempt) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for acl in &denying.acls {
             let exemptions = self.exemptions(acl, *source, now);
-            for exemption in &exemptions {
+            for (exemption, whom) in exemptions.iter().zip([acl.id.to_string(), format!("{source} in {}", acl.id)]) {
                 match exemption {
                     Exemption::Valid { until, reason } => {
-                        remarks.push(format!("{} is exempt until {until}: {reason}", acl.id));
+                        remarks.push(format!("{whom} is exempt until {until}: {reason}"));
                         exempt.push(*until);
                     }
-                    Exemption::Invalid { why } => remarks.push(format!("the exemption tag of {} does not count: {why}", acl.id)),
+                    Exemption::Invalid { why } => remarks.push(format!("the exemption tag of {whom} does not count: {why}")),
                     Exemption::None => {}
                 }
             }
@@ -202,6 +202,8 @@ impl Policy {
 
         let sketch = sketch(denying, &changes);
         if !changes.is_empty() {
+            let in_acls = changes.iter().any(|change| matches!(change, Change::PutTag(_)));
+            remarks.splice(..0, in_acls.then(|| format!("network ACLs deny it until {until}, and then lift-denials takes it back")));
             remarks.extend(refused);
             return Plan { sketch, ..plan(Verdict::Change, format!("{source} attacks"), remarks, changes) };
         }
@@ -238,7 +240,8 @@ impl Policy {
         Some(format!("{} belongs to {}", friend.block, friend.what))
     }
 
-    /// An ACL may be exempt whole, or for one source. One of the two that does not count says nothing about the other.
+    /// An ACL may be exempt whole, and for one source: what its tags say of the one, and of the other. That one does not count says nothing
+    /// about the other.
     fn exemptions(&self, acl: &NetworkAcl, source: Cidr, now: Timestamp) -> Vec<Exemption> {
         if !self.settings.exemptions {
             return Vec::new();

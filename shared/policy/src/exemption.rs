@@ -70,7 +70,7 @@ fn parse(value: &str, now: Timestamp) -> Result<(Timestamp, String), String> {
     const SHAPE: &str = "it is not of the form `until=2026-12-31 reason=CHG-1234`";
     let (until, reason) = value.trim().strip_prefix("until=").and_then(|rest| rest.split_once(' ')).ok_or(SHAPE)?;
     let reason = reason.trim_start().strip_prefix("reason=").ok_or(SHAPE)?.trim();
-    if reason.is_empty() {
+    if !reason.contains(char::is_alphanumeric) {
         return Err("it gives no reason".to_owned());
     }
     let end = end(until).ok_or_else(|| format!("`{}` is neither a date nor an RFC 3339 time", Excerpt(until)))?;
@@ -89,8 +89,32 @@ fn end(text: &str) -> Option<Timestamp> {
         let date: Date = text.parse().ok()?;
         return Some(date.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     }
-    // jiff reads a space for the `T` as well; an exemption doesn't need that.
-    text.contains('T').then(|| text.parse().ok())?
+    // jiff reads a good deal more: spaces, missing seconds, names of zones.
+    is_rfc_3339(text).then(|| text.parse().ok())?
+}
+
+/// `2026-12-31T23:59:59Z`, with or without a fraction, with `Z` or an offset, in capitals or not.
+fn is_rfc_3339(text: &str) -> bool {
+    const TIME: &str = "0000-00-00T00:00:00";
+    const OFFSET: &str = "+00:00";
+    let is = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(byte, shape)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                b'+' => byte == b'+' || byte == b'-',
+                _ => byte.eq_ignore_ascii_case(&shape),
+            })
+    };
+    let Some((time, rest)) = text.split_at_checked(TIME.len()) else { return false };
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => match fraction.trim_start_matches(|c: char| c.is_ascii_digit()) {
+            zone if zone.len() == fraction.len() => return false,
+            zone => zone,
+        },
+    };
+    // A leap second is no second of our clock.
+    is(time, TIME) && !time.ends_with("60") && (is(zone, "Z") || is(zone, OFFSET))
 }
 
 #[cfg(test)]
@@ -113,9 +137,37 @@ mod tests {
             ),
             ("until=2026-11-21T14:00:00+01:00 reason=x", "2026-11-21T13:00:00Z", "x"),
             ("until=2027-02-18  reason=ninety days", "2027-02-19T00:00:00Z", "ninety days"),
+            ("until=2027-02-19T12:00:00Z reason=ninety days to the second", "2027-02-19T12:00:00Z", "ninety days to the second"),
+            ("until=2026-11-21T12:00:00.001Z reason=a moment", "2026-11-21T12:00:00.001Z", "a moment"),
+            ("until=2026-12-31t00:00:00z reason=RFC 3339 takes small letters", "2026-12-31T00:00:00Z", "RFC 3339 takes small letters"),
+            ("until=2026-12-31T23:59:59-11:30 reason=far west", "2027-01-01T11:29:59Z", "far west"),
+            ("until=2026-12-31 reason=CHG=1 = 2", "2027-01-01T00:00:00Z", "CHG=1 = 2"),
+            ("until=2026-12-31 reason=Störung bei Müller, bis 工事 endet", "2027-01-01T00:00:00Z", "Störung bei Müller, bis 工事 endet"),
+            ("  until=2026-12-31 reason= padded  ", "2027-01-01T00:00:00Z", "padded"),
         ] {
             assert_eq!(read(value), Exemption::Valid { until: until.parse().unwrap(), reason: reason.to_owned() }, "{value}");
         }
+    }
+
+    #[test]
+    fn a_leap_day_is_a_day_in_a_leap_year_alone() {
+        let at = |now: &str, value: &str| {
+            let tags = Tags::from([("palisade:exempt:revoke-admin-ingress".to_owned(), value.to_owned())]);
+            Exemption::read(&tags, Guardrail::RevokeAdminIngress, now.parse().unwrap())
+        };
+        let until = "2028-03-01T00:00:00Z".parse().unwrap();
+        assert_eq!(at("2028-02-01T00:00:00Z", "until=2028-02-29 reason=x"), Exemption::Valid { until, reason: "x".to_owned() });
+        assert!(matches!(at("2027-02-01T00:00:00Z", "until=2027-02-29 reason=x"), Exemption::Invalid { .. }));
+        // Ninety days over a leap day are ninety days.
+        assert!(matches!(at("2028-01-01T00:00:00Z", "until=2028-03-30 reason=x"), Exemption::Valid { .. }));
+        assert!(matches!(at("2028-01-01T00:00:00Z", "until=2028-03-31 reason=x"), Exemption::Invalid { .. }));
+    }
+
+    #[test]
+    fn a_value_as_long_as_a_tag_can_hold_is_read_whole() {
+        let reason = "ä".repeat(256 - "until=2026-12-31 reason=".len());
+        let read = read(&format!("until=2026-12-31 reason={reason}"));
+        assert_eq!(read, Exemption::Valid { until: "2027-01-01T00:00:00Z".parse().unwrap(), reason });
     }
 
     #[test]
@@ -130,6 +182,25 @@ mod tests {
             "until=2026-11-20 reason=x",
             "until=2026-11-21T12:00:00Z reason=x",
             "until=2027-02-20 reason=x",
+            "until=2027-02-19 reason=the day ends half a day too late",
+            "until=2027-02-19T12:00:00.000000001Z reason=x",
+            "until=20261231T000000Z reason=x",
+            "until=2026-12-31T00:00Z reason=x",
+            "until=2026-12-31T00:00:00+0100 reason=x",
+            "until=2026-12-31T00:00:60Z reason=x",
+            "until=2026-12-31 reason=-",
+            "until=2026-12-31T00:00:00 reason=no zone",
+            "until=2026-12-31T00:00:00+01:00[Europe/Berlin] reason=more than RFC 3339",
+            "until=2026-12-31T24:00:00Z reason=x",
+            "until=2026-12-31\treason=x",
+            "until=2026-12-31\u{a0}reason=x",
+            "until =2026-12-31 reason=x",
+            "until=２０２６-12-31 reason=x",
+            "until=+2026-12-31 reason=x",
+            "until=-2026-12-31 reason=x",
+            "until=2026-12-31 Reason=x",
+            "until=2026-12-31 because reason=x",
+            "until=2026-12-31 reason=\u{200b}",
             "until=forever reason=x",
             "until=2026-13-01 reason=x",
             "until=2026-02-30 reason=x",

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::response::Mode;
 
 /// A guardrail. Its id is the name of its folder in `functions/`, of its module here, of its folder in `events/` and of the
 /// `guardrail` member of a notice.
@@ -45,6 +48,31 @@ impl Guardrail {
             Guardrail::LiftDenials => "lift-denials",
             Guardrail::UndoChange => "undo-change",
         }
+    }
+
+    /// Whether it looks at everything in the Region when its schedule says so.
+    #[must_use]
+    pub fn sweeps(self) -> bool {
+        match self {
+            Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs | Guardrail::LiftDenials => true,
+            Guardrail::DenySource | Guardrail::UndoChange => false,
+        }
+    }
+
+    /// The direct call that has it look at this one target, for a person to make. `None` where that is the call that was made.
+    #[must_use]
+    pub fn call_for(self, target: &str, mode: Mode) -> Option<String> {
+        let mut call = match self {
+            Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => json!({"securityGroupIds": [target]}),
+            Guardrail::EnableFlowLogs => json!({"vpcIds": [target]}),
+            Guardrail::DenySource => json!({"sources": [target]}),
+            Guardrail::LiftDenials => json!({"sweep": true}),
+            Guardrail::UndoChange => return None,
+        };
+        if let (Mode::Enforce, Some(members)) = (mode, call.as_object_mut()) {
+            members.insert("dryRun".to_owned(), json!(false));
+        }
+        Some(call.to_string())
     }
 
     /// The key of the tag that exempts a resource, or a rule, from it.

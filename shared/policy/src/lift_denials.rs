@@ -11,6 +11,9 @@
 //! **Instead** of waiting, delete the entry and the tag by hand; nothing else remembers the denial.
 //!
 //! An entry that no tag names is never touched, nor one outside the numbers that Palisade may use, nor one that denies anything else.
+//!
+//! Nothing is exempt from it. An exemption leaves things as their owner made them, and a denial is Palisade's: one that never ended would be
+//! more than anybody was shown. To keep a source out for longer, deny it again, or make an entry of your own.
 
 use std::ops::RangeInclusive;
 
@@ -19,6 +22,7 @@ use jiff::Timestamp;
 use crate::change::{ApplyError, Change, IpSetChange, State};
 use crate::denial;
 use crate::deny_source::forget;
+use crate::guardrail::Guardrail;
 use crate::ip_set::IpSet;
 use crate::network_acl::{AclEntry, NetworkAcl};
 use crate::plan::{Fate, Plan, Sketch, SketchLine, Verdict};
@@ -97,6 +101,12 @@ impl Policy {
                 }
                 changes.push(change);
             }
+        }
+        let key = Guardrail::LiftDenials.exemption_key();
+        if !changes.is_empty() && acl.tags.contains_key(&key) {
+            remarks.push(format!(
+                "the tag {key} does not count: a denial ends when its own tag says so; deny the source again to keep it out"
+            ));
         }
         (changes, remarks, Sketch { name: None, title: "Entries", lines })
     }

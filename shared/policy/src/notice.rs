@@ -37,6 +37,7 @@ struct Words {
 
 fn words(guardrail: Guardrail) -> Words {
     const CONNECTIONS: &str = "EC2 lets connections that were already open go on until they end.";
+    const DENY_AGAIN: &str = "To keep a source out, deny it again with deny-source: what is only put back, the next run lifts.";
     let (targets, done, would, reason, caveat, exempt) = match guardrail {
         Guardrail::RevokeAdminIngress => (
             "security groups",
@@ -60,7 +61,7 @@ fn words(guardrail: Guardrail) -> Words {
         Guardrail::DenySource => {
             ("sources", "denied", "would be denied", ["Why", "Why"], None, Some("If it must be let in, tag the network ACL"))
         }
-        Guardrail::LiftDenials => ("resources", "lifted", "would be lifted", ["Why", "Why"], None, None),
+        Guardrail::LiftDenials => ("resources", "lifted", "would be lifted", ["Why", "Why"], Some(DENY_AGAIN), None),
         Guardrail::UndoChange => ("resources", "undone", "would be undone", ["Why", "Why"], None, None),
     };
     Words { targets, done, would, reason, caveat, exempt }
@@ -238,6 +239,9 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
     if let (Outcome::Changed, Some(caveat)) = (result.outcome, words.caveat) {
         let _ = writeln!(lines, "\n  {caveat}");
     }
+    if let Some(next) = what_next(response, result) {
+        let _ = writeln!(lines, "\n  {next}");
+    }
     if !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed) {
         lines.push_str("\n  To put it back as it was:\n");
         for change in &result.undo {
@@ -246,6 +250,25 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
     }
     lines.truncate(lines.trim_end().len());
     paragraph(text, &lines);
+}
+
+/// What comes of a failure, and of an exemption, if nobody does anything.
+fn what_next(response: &Response, result: &TargetResult) -> Option<String> {
+    let again = match response.trigger.door {
+        Door::Direct => "Mend what the error names, and make the same call again; what is done by then is left as it is.",
+        _ => {
+            "Lambda delivers the event again within minutes, and what is done by then is left as it is. If no better news follows, mend what \
+             the error names."
+        }
+    };
+    match result.outcome {
+        Outcome::Failed => Some(again.to_owned()),
+        Outcome::Exempt => Some(
+            "When the exemption ends, this guardrail acts. To prolong it, give the tag a later date; to end it now, delete the tag."
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 fn legend(mode: Mode, outcome: Outcome) -> &'static str {

@@ -316,10 +316,11 @@ proptest! {
                 prop_assert!(said(&plan).contains(&told));
                 continue;
             }
-            for key in [EXEMPT.to_owned(), format!("{EXEMPT}:{}", case.denying.source)] {
+            let source = case.denying.source;
+            for (key, whom) in [(EXEMPT.to_owned(), acl.id.to_string()), (format!("{EXEMPT}:{source}"), format!("{source} in {}", acl.id))] {
                 let invalid = acl.tags.get(&key).is_some_and(|value| INVALID.contains(&value.as_str()));
                 if invalid && case.settings.exemptions {
-                    let told = format!("the exemption tag of {} does not count", acl.id);
+                    let told = format!("the exemption tag of {whom} does not count");
                     prop_assert!(said(&plan).contains(&told));
                 }
             }

@@ -113,7 +113,7 @@ fn where_ours_have_every_number_the_one_that_ends_soonest_makes_room() {
     let plan = plan(Settings { numbers: 1..=3, ..settings() }, &denying(SOURCE, full));
     assert_eq!(texts(&plan), ["delete 2 192.0.2.2/32", "untag palisade:deny:in:192.0.2.2/32", TAG, "put 2 198.51.100.7/32"]);
     let told = "the denial of 192.0.2.2/32 in acl-0, which of those would have ended soonest, at 2026-11-22T08:00:00Z, made room";
-    assert_eq!(plan.remarks, [told]);
+    assert!(plan.remarks.iter().any(|remark| remark == told), "{:?}", plan.remarks);
 }
 
 // IPv6 has many spellings, and only one is the key of a tag that Palisade sets. Of any other nobody knows who made it; taken for ours, its
@@ -138,7 +138,8 @@ fn an_exemption_of_the_acl_that_has_ended_does_not_hide_that_of_the_source() {
     assert!(matches!(plan_.verdict, Verdict::Exempt { .. }), "{:?}", plan_.verdict);
     let other = plan(settings(), &denying("198.51.100.8/32", exempt));
     assert_eq!(other.verdict, Verdict::Change);
-    assert!(other.remarks[0].contains("the exemption tag of acl-0 does not count: it ended at"), "{:?}", other.remarks);
+    let told = "the exemption tag of acl-0 does not count: it ended at";
+    assert!(other.remarks.iter().any(|remark| remark.contains(told)), "{:?}", other.remarks);
 }
 
 #[test]

@@ -264,6 +264,30 @@ proptest! {
     }
 
     #[test]
+    fn an_exemption_never_widens_what_another_rule_admits(case in cases()) {
+        let run = Run::new(&case, 0);
+        let mut other = case.clone();
+        other.group.rules.retain(|rule| rule.direction == Direction::Egress || !case.exempts(&rule.tags));
+        other.group.tags.remove(EXEMPT);
+        let without = Run::new(&other, 0);
+        // Which rule gives way for want of room is another question.
+        if case.exempts(&case.group.tags) || !without.is_free(&other) {
+            return Ok(());
+        }
+        let by_others = |group: &SecurityGroup| {
+            let rules = group.ingress().filter(|rule| !case.exempts(&rule.tags)).cloned().collect();
+            ingress(&SecurityGroup { rules, ..group.clone() })
+        };
+        let (with_it, without_it) = (by_others(&run.group), by_others(&without.group));
+        for kind in case.kinds() {
+            for sender in case.senders() {
+                let (is, would_be) = (admitted(&with_it, &sender, kind), admitted(&without_it, &sender, kind));
+                prop_assert!(would_be || !is, "{kind:?} of {sender:?} passes by another rule than the exempt one, for its sake");
+            }
+        }
+    }
+
+    #[test]
     fn an_exemption_that_does_not_count_is_no_exemption(case in cases(), why in proptest::sample::select(INVALID.to_vec())) {
         let mut tagged = case.clone();
         tagged.group.tags.insert(EXEMPT.to_owned(), why.to_owned());

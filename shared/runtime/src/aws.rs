@@ -119,6 +119,17 @@ impl AwsError {
         Self { operation, code: None, message: message.into(), lost: false }
     }
 
+    /// The time that Lambda allows was over before AWS answered.
+    pub(crate) fn out_of_time() -> Self {
+        let message = "AWS did not answer before the time that Lambda allows was over".to_owned();
+        Self { operation: "out of time", code: None, message, lost: true }
+    }
+
+    /// Whether it is the time that was over, and not AWS that refused.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        *self == Self::out_of_time()
+    }
+
     /// An error of our own that means what AWS means by this code.
     pub(crate) fn with_code(operation: &'static str, code: &str, message: String) -> Self {
         Self { operation, code: Some(code.to_owned()), message, lost: false }

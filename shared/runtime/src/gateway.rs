@@ -42,11 +42,12 @@ pub trait Gateway {
     /// When it can't be read.
     fn observe(&self, own: &AccountId, of: &Self::State) -> impl Future<Output = Result<Observed<Self::State>, AwsError>>;
 
-    /// Carries out the changes, which were planned for this state, in an order in which every step is safe. Stops at the first that fails.
+    /// Carries out the changes, which were planned for this state, in an order in which every step is safe. Stops at the first that fails,
+    /// and begins none for which there is no time.
     ///
     /// # Errors
     /// See [`Interrupted`].
-    fn apply(&self, state: &Self::State, changes: &[Change]) -> impl Future<Output = Result<(), Interrupted>>;
+    fn apply(&self, state: &Self::State, changes: &[Change], deadline: Deadline) -> impl Future<Output = Result<(), Interrupted>>;
 
     /// Asks AWS whether the changes would be allowed, without making them. `None` where there is no way to ask.
     ///
@@ -96,6 +97,11 @@ pub enum Interrupted {
         /// The changes of calls that succeeded.
         made: Vec<Change>,
     },
+    /// There was no time for the next call.
+    OutOfTime {
+        /// The changes of calls that succeeded.
+        made: Vec<Change>,
+    },
     /// It can't be done.
     Failed(AwsError),
 }
@@ -105,6 +111,7 @@ impl Interrupted {
     pub(crate) fn into_error(self) -> AwsError {
         match self {
             Interrupted::Moved { error, .. } | Interrupted::NoRoom { error, .. } | Interrupted::Failed(error) => error,
+            Interrupted::OutOfTime { .. } => AwsError::out_of_time(),
         }
     }
 }

@@ -17,7 +17,7 @@ use palisade_trigger::{Own, Reading};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::apply::{Enforcement, gone, result};
+use crate::apply::{Enforcement, gone, left, out_of_time, result};
 use crate::askers::Askers;
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -30,6 +30,9 @@ const WARNED_AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What one target may take when AWS is slow: no other is begun when less is left of the invocation's time.
 pub(crate) const FOR_ONE_TARGET: Duration = Duration::from_secs(20);
+
+/// Why what was not looked at was not.
+const OUT_OF_TIME_TO_LOOK: &str = "out of time: Lambda would have ended the function before it was looked at, so nothing was changed;      the same event again looks at it, and a longer timeout of the function leaves more time";
 
 /// A guardrail's function, ready to answer.
 pub(crate) struct Function<G, P> {
@@ -110,7 +113,7 @@ where
         }
         let response = self.publisher.seal(response).await;
         // The notice first: it says what was done, and an answer only what is.
-        let notice = self.publisher.publish(&response).await;
+        let notice = self.publisher.publish(&response, deadline).await;
         let asker = match &trigger.asker {
             Asker::Config(inquiry) => self.tell_config(inquiry, &judged, deadline).await,
             Asker::SecurityHub(findings) if self.common.resolve_findings && mode == Mode::Enforce => {
@@ -144,13 +147,15 @@ where
         };
         let errand = Errand { own: &own.account, trigger, deadline };
         // What can't be read now is not resolved, but noted.
-        let unread = self.gateway.find(&errand, &mut look).await.err();
+        let unread = deadline.look(self.gateway.find(&errand, &mut look)).await.err();
         let mut problems: Vec<String> = unread.map(|error| format!("it could not be read again: {error}")).into_iter().collect();
+        let author = author(self.guardrail);
         for finding in findings {
             let Some(result) = response.results.iter().find(|result| result.resource == finding.resource) else { continue };
             let satisfied = satisfied.contains(&(finding.resource.clone(), finding.control));
             let Some(follow_up) = finding.follow_up(self.guardrail, result, satisfied) else { continue };
-            if let Err(error) = self.askers.security_hub.follow_up(finding, &author(self.guardrail), &follow_up).await {
+            let written = self.askers.security_hub.follow_up(finding, &author, &follow_up);
+            if let Err(error) = deadline.tell(1, false, written).await {
                 problems.push(error.to_string());
             }
         }
@@ -193,13 +198,13 @@ where
                 plan = (self.policy)(&state, Timestamp::now(), 0);
             }
             let done = if rank >= self.common.max_changes {
-                self.over_the_blast_radius(&resource, plan)
+                self.over_the_blast_radius(mode, &resource, plan)
             } else if rank > 0 && !deadline.leaves(FOR_ONE_TARGET) {
-                not_reached(&resource, plan)
+                out_of_time(self.guardrail, mode, &resource, plan)
             } else if plan.verdict != Verdict::Change {
                 result(&resource, plan)
             } else if mode == Mode::DryRun {
-                self.rehearse(&own.account, &resource, state, plan).await
+                self.rehearse(&own.account, &resource, state, plan, deadline).await
             } else {
                 self.enforce(&own.account, &resource, rank, state, plan, deadline).await
             };
@@ -242,13 +247,17 @@ where
             return (settled, work);
         }
         let errand = Errand { own: &own.account, trigger, deadline };
-        if let Err(error) = self.gateway.find(&errand, &mut found).await {
-            let resource = match &trigger.targets {
-                Targets::SecurityGroupOfDefaultVpc(name) => name.clone(),
-                Targets::UsersOfPrefixList(list) => list.to_string(),
-                _ => own.region.to_string(),
-            };
-            settled.push((usize::MAX, without_plan(resource, Outcome::Failed, format!("can't tell what to look at there: {error}"))));
+        let searched = async { Ok(self.gateway.find(&errand, &mut found).await) };
+        let (outcome, why) = match deadline.act(searched).await {
+            Ok(Ok(())) => return (settled, work),
+            Ok(Err(error)) => (Outcome::Failed, format!("can't tell what to look at there: {error}")),
+            Err(_) => (Outcome::Refused, OUT_OF_TIME_TO_LOOK.to_owned()),
+        };
+        let seen = |resource: &String| {
+            settled.iter().any(|(_, result)| result.resource == *resource) || work.iter().any(|work| work.resource == *resource)
+        };
+        for resource in named(&trigger.targets, own).into_iter().filter(|resource| !seen(resource)).collect::<Vec<_>>() {
+            settled.push((usize::MAX, without_plan(resource, outcome, why.clone())));
         }
         (settled, work)
     }
@@ -264,9 +273,10 @@ where
     ) -> TargetResult {
         if rank > 0 {
             // Others came first: minutes may have passed since it was read, and its owner may have been at it.
-            state = match self.gateway.observe(own, &state).await {
+            state = match deadline.act(self.gateway.observe(own, &state)).await {
                 Ok(Observed::State(now)) => now,
                 Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => return gone(resource, plan),
+                Err(error) if error.is_out_of_time() => return out_of_time(self.guardrail, Mode::Enforce, resource, plan),
                 Err(error) => return without_plan(resource.to_owned(), Outcome::Failed, format!("it could not be read: {error}")),
             };
             plan = (self.policy)(&state, Timestamp::now(), 0);
@@ -274,27 +284,28 @@ where
                 return result(resource, plan);
             }
         }
-        Enforcement { gateway: &self.gateway, policy: &self.policy, own, resource, deadline }.carry_out(state, plan).await
+        let enforcement = Enforcement { guardrail: self.guardrail, gateway: &self.gateway, policy: &self.policy, own, resource, deadline };
+        enforcement.carry_out(state, plan).await
     }
 
-    fn over_the_blast_radius(&self, resource: &str, plan: Plan) -> TargetResult {
-        let most = self.common.max_changes;
-        let why = format!(
-            "over the blast radius: one invocation changes at most {most} targets (PALISADE_MAX_CHANGES), and others are worse; {}",
-            plan.reason
-        );
-        let (outcome, reason) = match plan.unread {
-            Some(unread) => (Outcome::Failed, format!("{why}; {unread}")),
-            None => (Outcome::Refused, why),
+    fn over_the_blast_radius(&self, mode: Mode, resource: &str, plan: Plan) -> TargetResult {
+        let most = match self.common.max_changes {
+            1 => "1 target".to_owned(),
+            n => format!("{n} targets"),
         };
-        TargetResult { wrong: Some(true), ..without_plan(resource.to_owned(), outcome, reason) }
+        let why = format!("over the blast radius: one invocation changes at most {most} (PALISADE_MAX_CHANGES), and others are worse");
+        left(self.guardrail, mode, resource, plan, &why)
     }
 
     /// Dry run: everything but the change itself, and whether EC2 would allow that.
-    async fn rehearse(&self, own: &AccountId, resource: &str, mut state: G::State, mut plan: Plan) -> TargetResult {
+    async fn rehearse(&self, own: &AccountId, resource: &str, mut state: G::State, mut plan: Plan, deadline: Deadline) -> TargetResult {
         const ATTEMPTS: usize = 3;
         for attempt in 1.. {
-            let error = match self.gateway.permitted(&state, &plan.changes).await {
+            let asked = async { Ok(self.gateway.permitted(&state, &plan.changes).await) };
+            let error = match deadline.act(asked).await.unwrap_or_else(|error| Err(Interrupted::Failed(error))) {
+                Err(Interrupted::Failed(error)) if error.is_out_of_time() => {
+                    return out_of_time(self.guardrail, Mode::DryRun, resource, plan);
+                }
                 Ok(permitted) => {
                     let unread = plan.unread.clone();
                     let mut result = result(resource, plan);
@@ -305,7 +316,7 @@ where
                     }
                     return result;
                 }
-                Err(Interrupted::Moved { .. }) if attempt < ATTEMPTS => match self.gateway.observe(own, &state).await {
+                Err(Interrupted::Moved { .. }) if attempt < ATTEMPTS => match deadline.act(self.gateway.observe(own, &state)).await {
                     Ok(Observed::State(now)) => {
                         state = now;
                         plan = (self.policy)(&state, Timestamp::now(), 0);
@@ -339,6 +350,20 @@ fn summarise(response: &mut Response) {
     }
 }
 
+/// What the targets are called before they have been found: the Region, where the trigger names none.
+fn named(targets: &Targets, own: &Own) -> Vec<String> {
+    match targets {
+        Targets::SecurityGroups(groups) => groups.iter().map(ToString::to_string).collect(),
+        Targets::Vpcs(vpcs) => vpcs.iter().map(ToString::to_string).collect(),
+        Targets::Attack(attack) => attack.sources.iter().map(ToString::to_string).collect(),
+        Targets::SecurityGroupOfDefaultVpc(name) => vec![name.clone()],
+        Targets::UsersOfPrefixList(list) => vec![list.to_string()],
+        Targets::Undo(request) => request.given.results.iter().map(|made| made.resource.clone()).collect(),
+        Targets::Gone(resource) => vec![resource.clone()],
+        Targets::DefaultVpc | Targets::Search(_) | Targets::Sweep => vec![own.region.to_string()],
+    }
+}
+
 /// How long to wait before reading once more where there was nothing to do, because the event is so young that EC2's reads may be older
 /// than it.
 fn until_reads_are_new(cause: &Cause) -> Option<Duration> {
@@ -360,12 +385,6 @@ fn is_told(result: &TargetResult, door: Door) -> bool {
         }
         Outcome::Gone | Outcome::Compliant => false,
     }
-}
-
-/// Lambda's own retry will come back to it.
-fn not_reached(resource: &str, plan: Plan) -> TargetResult {
-    let why = format!("{}, but the time that Lambda allows was over before its turn", plan.reason);
-    TargetResult { wrong: Some(true), ..without_plan(resource.to_owned(), Outcome::Failed, why) }
 }
 
 fn without_plan(resource: String, outcome: Outcome, reason: String) -> TargetResult {

@@ -7,6 +7,7 @@ use palisade_policy::response::{Outcome, Response};
 use serde_json::{Value, json};
 
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::seal::Sealer;
 use crate::settings::Common;
 
@@ -52,16 +53,18 @@ impl Publisher {
     ///
     /// # Errors
     /// When neither SNS nor the queue took a notice: then the caller must carry it on.
-    pub(crate) async fn publish(&self, response: &Response) -> Result<(), String> {
+    pub(crate) async fn publish(&self, response: &Response, deadline: Deadline) -> Result<(), String> {
         let mut lost = Vec::new();
         let parts = parts(response, &self.undo_function);
         let several = parts.len() > 1;
-        for (part, gravest) in parts {
+        let number = parts.len();
+        for (at, (part, gravest)) in parts.into_iter().enumerate() {
+            let left = number - at;
             // Each must be undone without the others. Where KMS did not seal the whole, it is not asked again: people are waiting.
             let part = if several && part.seal.is_some() { self.seal(part).await } else { part };
             let notice = notice(&part, gravest, &self.undo_function);
-            if let Err(error) = self.send(&notice).await
-                && let Err(second) = self.fall_back(&notice, &error).await
+            if let Err(error) = deadline.tell(left, true, self.send(&notice)).await
+                && let Err(second) = self.fall_back(&notice, &error, deadline, left).await
             {
                 lost.push(format!("the notice was not published: {error}; {second}"));
             }
@@ -84,14 +87,15 @@ impl Publisher {
 
     /// A retry by Lambda could not carry the notice, for it would find nothing to do: so the log has it whole, and the queue, as the
     /// input of `aws sns publish --cli-input-json`.
-    async fn fall_back(&self, notice: &Notice, error: &AwsError) -> Result<(), String> {
+    async fn fall_back(&self, notice: &Notice, error: &AwsError, deadline: Deadline, left: usize) -> Result<(), String> {
         let body = self.as_cli_input(notice).to_string();
         tracing::error!(%error, notice = body, "the notice was not published");
         let Some(url) = &self.failure_queue_url else {
             return Err("and there is no PALISADE_FAILURE_QUEUE_URL to keep it".to_owned());
         };
-        let sent = self.sqs.send_message().queue_url(url).message_body(body).send().await;
-        sent.map(drop).map_err(|error| format!("nor did the failure queue take it: {}", AwsError::new("SendMessage", &error)))
+        let call = self.sqs.send_message().queue_url(url).message_body(body);
+        let sent = async { call.send().await.map(drop).map_err(|error| AwsError::new("SendMessage", &error)) };
+        deadline.tell(left, false, sent).await.map_err(|error| format!("nor did the failure queue take it: {error}"))
     }
 
     fn as_cli_input(&self, notice: &Notice) -> Value {

@@ -41,11 +41,11 @@ pub(crate) async fn verify<G: Gateway>(
 ) -> Result<Verified<G::State>, AwsError> {
     let mut last = Err(AwsError::unreadable("verify", "the time that Lambda allows is over"));
     for wait in WAITS {
-        if !wait.is_zero() && !deadline.leaves(wait) {
+        if !wait.is_zero() && !deadline.leaves_to_look(wait) {
             break;
         }
         tokio::time::sleep(wait).await;
-        last = match gateway.observe(own, state).await {
+        last = match deadline.look(gateway.observe(own, state)).await {
             Ok(Observed::State(state)) => match changes.iter().find(|change| !change.is_made(&state)) {
                 None => return Ok(Verified::All(state)),
                 Some(change) => Ok(Verified::Not(change.clone())),

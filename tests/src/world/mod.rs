@@ -21,6 +21,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use palisade_policy::change::{ApplyError, Change};
 use palisade_policy::flow_log::Vpc;
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::IpSetArn;
 use palisade_policy::ip_set::IpSet;
 use palisade_policy::network_acl::NetworkAcl;
@@ -193,6 +194,24 @@ impl Made {
         self.read_acls(&mut snapshot).await?;
         self.read_ip_sets(&mut snapshot).await?;
         self.read_vpcs(&mut snapshot).await?;
+        Ok(snapshot)
+    }
+
+    /// Reads only what this guardrail may change.
+    ///
+    /// # Errors
+    /// When the local AWS answers what can't be read.
+    pub async fn read_of(&self, guardrail: Guardrail) -> anyhow::Result<Snapshot> {
+        let mut snapshot = Snapshot::new();
+        match guardrail {
+            Guardrail::UndoChange => return self.read().await,
+            Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => self.read_groups(&mut snapshot).await?,
+            Guardrail::EnableFlowLogs => self.read_vpcs(&mut snapshot).await?,
+            Guardrail::DenySource | Guardrail::LiftDenials => {
+                self.read_acls(&mut snapshot).await?;
+                self.read_ip_sets(&mut snapshot).await?;
+            }
+        }
         Ok(snapshot)
     }
 

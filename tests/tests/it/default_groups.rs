@@ -1,17 +1,10 @@
 //! `strip-default-group` where the world moves or AWS stumbles while it acts. What it has in common with others is tested with
 //! `revoke-admin-ingress`.
 
-use std::sync::Arc;
-
 use palisade_policy::response::Mode;
-use palisade_tests::stub::{Fault, Gate, How};
 use serde_json::json;
 
 use crate::scene::{Scene, block_on, error, refuse, the_result};
-
-fn wait(action: &'static str, gate: &Arc<Gate>) -> Fault {
-    Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(gate)) }
-}
 
 /// Somebody makes an interface that uses the group, and gives its id.
 async fn begin_to_use(scene: &Scene, group: &str) -> String {
@@ -58,16 +51,7 @@ fn two_functions_on_one_default_group_end_in_the_same_state_and_no_error() {
             for case in ["create-vpc", "exempt-rule"] {
                 let case = format!("strip-default-group/{case}");
                 let scene = Scene::of(&case).await;
-                let gate = Arc::new(Gate::default());
-                let mut slow = scene.function(Mode::Enforce, vec![wait(action, &gate)]).await;
-                let mut quick = scene.function(Mode::Enforce, vec![]).await;
-                let meanwhile = async {
-                    gate.reached().await;
-                    let act = quick.deliver().await;
-                    gate.open();
-                    act
-                };
-                let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+                let (of_slow, of_quick) = scene.enforce_while(action, scene.enforce()).await;
                 assert_eq!(the_result(&of_quick)["outcome"], "changed", "{case}");
                 let outcome = the_result(&of_slow)["outcome"].clone();
                 assert!(outcome == "changed" || outcome == "compliant" || outcome == "exempt", "{case} at {action}: {outcome}");
@@ -81,8 +65,6 @@ fn two_functions_on_one_default_group_end_in_the_same_state_and_no_error() {
 fn a_group_that_begins_to_be_used_before_its_turn_is_left_alone() {
     block_on(async {
         let scene = Scene::of("strip-default-group/sweep").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         // Two groups are to be stripped. The one that lets the world in comes first.
         let second = scene
             .case
@@ -97,13 +79,8 @@ fn a_group_that_begins_to_be_used_before_its_turn_is_left_alone() {
             .map(|(literal, _)| literal.clone())
             .unwrap();
         let before = scene.made.read().await.unwrap()[scene.made.real(&second)].lines();
-        let meanwhile = async {
-            gate.reached().await;
-            let interface = begin_to_use(&scene, &second).await;
-            gate.open();
-            interface
-        };
-        let (act, interface) = tokio::join!(function.deliver(), meanwhile);
+        let meanwhile = async { begin_to_use(&scene, &second).await };
+        let (act, interface) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         let response = act.response().unwrap();
         assert_eq!((&response["summary"]["changed"], &response["summary"]["refused"]), (&json!(1), &json!(2)), "{response}");
         let results = response["results"].as_array().unwrap();
@@ -117,15 +94,8 @@ fn a_group_that_begins_to_be_used_before_its_turn_is_left_alone() {
 fn an_interface_that_appears_while_it_is_stripped_is_told_of() {
     block_on(async {
         let scene = Scene::of("strip-default-group/create-vpc").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupEgress", &gate)]).await;
-        let meanwhile = async {
-            gate.reached().await;
-            let interface = begin_to_use(&scene, the_group(&scene)).await;
-            gate.open();
-            interface
-        };
-        let (act, interface) = tokio::join!(function.deliver(), meanwhile);
+        let meanwhile = async { begin_to_use(&scene, the_group(&scene)).await };
+        let (act, interface) = scene.enforce_while("RevokeSecurityGroupEgress", meanwhile).await;
         let result = the_result(&act);
         assert_eq!(result["outcome"], "changed");
         assert_eq!(result["remarks"], json!([format!("the network interface {interface} uses it, and it lets nothing through")]));
@@ -137,27 +107,23 @@ fn an_interface_that_appears_while_it_is_stripped_is_told_of() {
 fn a_group_that_is_filled_and_used_while_it_is_stripped_is_told_as_half_done() {
     block_on(async {
         let scene = Scene::of("strip-default-group/create-vpc").await;
-        let (literal, gate) = (the_group(&scene), Arc::new(Gate::default()));
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupEgress", &gate)]).await;
+        let literal = the_group(&scene);
         let meanwhile = async {
-            gate.reached().await;
             let (ec2, group) = (scene.made.ec2(), scene.made.real(literal));
             let out = scene.case.world.security_groups[literal].rules.iter().find(|rule| rule.cidr.is_some()).unwrap();
             ec2.revoke_security_group_egress().group_id(group).security_group_rule_ids(scene.made.real(&out.id)).send().await.unwrap();
             let call = ec2.authorize_security_group_ingress().group_id(group);
             call.ip_protocol("tcp").from_port(443).to_port(443).cidr_ip("10.20.0.0/16").send().await.unwrap();
-            let interface = begin_to_use(&scene, literal).await;
-            gate.open();
-            interface
+            begin_to_use(&scene, literal).await
         };
-        let (act, interface) = tokio::join!(function.deliver(), meanwhile);
+        let (act, interface) = scene.enforce_while("RevokeSecurityGroupEgress", meanwhile).await;
         let result = the_result(&act);
         assert_eq!(result["outcome"], "failed", "{result}");
         let reason = result["reason"].as_str().unwrap();
         assert!(reason.contains(&format!("but it is in use: the network interface {interface} uses it")), "{reason}");
         assert!(reason.contains("left half done: all traffic from"), "{reason}");
         assert_eq!(scene.rules().await, ["tcp/443 from 10.20.0.0/16"], "what is used now stays");
-        assert_eq!(the_result(&function.deliver().await)["outcome"], "refused", "Lambda's retry has nothing more to do");
+        assert_eq!(the_result(&scene.enforce().await)["outcome"], "refused", "Lambda's retry has nothing more to do");
     });
 }
 

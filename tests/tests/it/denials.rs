@@ -1,13 +1,10 @@
 //! Denials when AWS stumbles, or somebody else is as quick. The local AWS has no quota of ACL entries, no DryRun on them, no filter for
 //! their ids, and runs no Logs Insights query: the stub stands in for those.
 
-use std::sync::Arc;
-
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use palisade_tests::binaries;
 use palisade_tests::lambda::{InitError, Lambda};
-use palisade_tests::stub::{Fault, Gate, How};
 use serde_json::json;
 
 use crate::scene::{Scene, aws, block_on, refuse, the_result};
@@ -25,22 +22,12 @@ async fn entries(scene: &Scene) -> Vec<String> {
 fn two_functions_that_want_one_number_both_deny_their_source() {
     block_on(async {
         let scene = Scene::of(ONE).await;
-        let gate = Arc::new(Gate::default());
-        let wait = Fault { action: "CreateNetworkAclEntry", calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
-        let mut slow = scene.function(Mode::Enforce, vec![wait]).await;
-        let mut other = Scene { case: scene.case.clone(), made: scene.made };
-        other.case.event = other.case.event.replace("198.51.100.7", "203.0.113.9");
-        let mut quick = other.function(Mode::Enforce, vec![]).await;
-        let meanwhile = async {
-            gate.reached().await;
-            let act = quick.deliver().await;
-            gate.open();
-            act
-        };
-        let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+        let mut quick = scene.function(Mode::Enforce, vec![]).await;
+        quick.event = quick.event.replace("198.51.100.7", "203.0.113.9");
+        let (of_slow, of_quick) = scene.enforce_while("CreateNetworkAclEntry", quick.deliver()).await;
         assert_eq!(the_result(&of_quick)["outcome"], "changed", "{:?}", of_quick.answer);
         assert_eq!(the_result(&of_slow)["outcome"], "changed", "{:?}", of_slow.answer);
-        let entries = entries(&other).await;
+        let entries = entries(&scene).await;
         assert!(entries.contains(&"in 89 deny all traffic 203.0.113.9/32".to_owned()), "{entries:?}");
         assert!(entries.contains(&"in 88 deny all traffic 198.51.100.7/32".to_owned()), "{entries:?}");
     });
@@ -50,17 +37,7 @@ fn two_functions_that_want_one_number_both_deny_their_source() {
 fn the_same_source_twice_at_once_is_denied_once() {
     block_on(async {
         let scene = Scene::of(ONE).await;
-        let gate = Arc::new(Gate::default());
-        let wait = Fault { action: "CreateNetworkAclEntry", calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
-        let mut slow = scene.function(Mode::Enforce, vec![wait]).await;
-        let mut quick = scene.function(Mode::Enforce, vec![]).await;
-        let meanwhile = async {
-            gate.reached().await;
-            let act = quick.deliver().await;
-            gate.open();
-            act
-        };
-        let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+        let (of_slow, of_quick) = scene.enforce_while("CreateNetworkAclEntry", scene.enforce()).await;
         assert_eq!(the_result(&of_quick)["outcome"], "changed");
         assert_ne!(the_result(&of_slow)["outcome"], "failed", "{:?}", of_slow.answer);
         let denials = entries(&scene).await.into_iter().filter(|line| line.contains("deny all traffic 198.51.100.7/32")).count();
@@ -72,14 +49,7 @@ fn the_same_source_twice_at_once_is_denied_once() {
 fn a_crash_after_the_tag_leaves_no_entry_and_the_next_run_finishes() {
     block_on(async {
         let scene = Scene::of(ONE).await;
-        let gate = Arc::new(Gate::default());
-        let wait = Fault { action: "CreateNetworkAclEntry", calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
-        let mut first = scene.function(Mode::Enforce, vec![wait]).await;
-        tokio::select! {
-            _ = first.deliver() => panic!("it passed the gate"),
-            () = gate.reached() => {}
-        }
-        first.lambda.stop().await.unwrap();
+        scene.crash_before("CreateNetworkAclEntry").await;
         let between = entries(&scene).await;
         assert!(between.iter().any(|line| line.starts_with("tag palisade:deny:in:198.51.100.7/32")), "{between:?}");
         assert!(!between.iter().any(|line| line.contains("deny all traffic 198.51.100.7/32")), "{between:?}");
@@ -151,19 +121,14 @@ fn a_stale_lock_token_is_read_again() {
 fn a_denial_that_is_extended_meanwhile_is_not_lifted() {
     block_on(async {
         let scene = Scene::of(LIFT).await;
-        let gate = Arc::new(Gate::default());
-        let wait = Fault { action: "DeleteNetworkAclEntry", calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
-        let mut function = scene.function(Mode::Enforce, vec![wait]).await;
         let meanwhile = async {
-            gate.reached().await;
             let acl = scene.made.real(scene.case.world.network_acls.keys().next().unwrap());
             let tag = aws_sdk_ec2::types::Tag::builder()
                 .key("palisade:deny:in:198.51.100.7/32")
                 .value("198.51.100.7/32 until 2099-01-01T00:00:00Z again");
             scene.made.ec2().create_tags().resources(acl).tags(tag.build()).send().await.unwrap();
-            gate.open();
         };
-        let (_, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (_, ()) = scene.enforce_while("DeleteNetworkAclEntry", meanwhile).await;
         let entries = entries(&scene).await;
         assert!(entries.iter().any(|line| line.ends_with("again")), "the tag of whoever extended it stays: {entries:?}");
     });

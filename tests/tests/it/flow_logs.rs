@@ -1,14 +1,12 @@
 //! enable-flow-logs where AWS is not like the local AWS, stumbles, or moves meanwhile.
 
-use std::sync::Arc;
-
 use aws_sdk_ec2::types::{FlowLogsResourceType, TrafficType};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use palisade_tests::binaries;
 use palisade_tests::lambda::{InitError, Lambda};
 use palisade_tests::replay::Act;
-use palisade_tests::stub::{Fault, Gate, How};
+use palisade_tests::stub::{Fault, How};
 use serde_json::json;
 
 use crate::scene::{Scene, aws, block_on, error, refuse, the_result};
@@ -41,10 +39,6 @@ fn unsuccessful(scene: &Scene, action: &'static str, code: &str, message: &str) 
 
 fn creations(act: &Act) -> usize {
     act.calls.iter().filter(|call| call.action == "CreateFlowLogs" && call.is_mutation()).count()
-}
-
-fn wait(gate: &Arc<Gate>) -> Fault {
-    Fault { action: "CreateFlowLogs", calls: 1..=1, how: How::Wait(Arc::clone(gate)) }
 }
 
 #[test]
@@ -81,16 +75,7 @@ fn a_bucket_that_is_missing_is_failed_and_told() {
 fn a_flow_log_that_another_function_created_meanwhile_is_no_error() {
     block_on(async {
         let scene = Scene::of("enable-flow-logs/create-vpc").await;
-        let gate = Arc::new(Gate::default());
-        let mut slow = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
-        let mut quick = scene.function(Mode::Enforce, vec![]).await;
-        let meanwhile = async {
-            gate.reached().await;
-            let act = quick.deliver().await;
-            gate.open();
-            act
-        };
-        let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+        let (of_slow, of_quick) = scene.enforce_while("CreateFlowLogs", scene.enforce()).await;
         assert_eq!(the_result(&of_quick)["outcome"], "changed");
         let outcome = the_result(&of_slow)["outcome"].clone();
         assert!(outcome == "compliant" || outcome == "changed", "{outcome}");
@@ -102,18 +87,14 @@ fn a_flow_log_that_another_function_created_meanwhile_is_no_error() {
 fn a_flow_log_that_exists_by_now_is_seen_also_where_ec2_says_so_in_a_200_answer() {
     block_on(async {
         let scene = Scene::of("enable-flow-logs/create-vpc").await;
-        let gate = Arc::new(Gate::default());
         // The first call is held back until there is one, and then answered as EC2 does: the item that failed is in the answer.
         let mut exists = unsuccessful(&scene, "CreateFlowLogs", "FlowLogAlreadyExists", "There is an existing Flow Log");
         exists.calls = 1..=1;
-        let hold = Fault { action: "DescribeFlowLogs", calls: 2..=2, how: How::Wait(Arc::clone(&gate)) };
-        let mut function = scene.function(Mode::Enforce, vec![exists, hold]).await;
+        let held = |gate| vec![exists, Fault { action: "DescribeFlowLogs", calls: 2..=2, how: How::Wait(gate) }];
         let meanwhile = async {
-            gate.reached().await;
             create(&scene, TrafficType::All, "/palisade/flow").await;
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_held(held, meanwhile).await;
         let outcome = the_result(&act)["outcome"].clone();
         assert!(outcome == "compliant" || outcome == "changed", "{outcome}");
         assert_eq!(creations(&act), 1);
@@ -124,14 +105,10 @@ fn a_flow_log_that_exists_by_now_is_seen_also_where_ec2_says_so_in_a_200_answer(
 fn one_that_exists_by_now_and_does_not_deliver_is_refused_with_its_name_and_reason() {
     block_on(async {
         let scene = Scene::with("enable-flow-logs/create-vpc", &[("PALISADE_FLOW_LOG_DESTINATION", "/no/such/group")]).await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             create(&scene, TrafficType::All, "/no/such/group").await;
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("CreateFlowLogs", meanwhile).await;
         let result = the_result(&act);
         assert_eq!((&result["outcome"], &result["changes"]), (&json!("refused"), &json!([])), "{result}");
         let reason = result["reason"].as_str().unwrap();
@@ -176,14 +153,10 @@ fn an_answer_that_was_lost_is_not_a_lost_flow_log() {
 fn a_vpc_that_is_deleted_meanwhile_is_gone() {
     block_on(async {
         let scene = Scene::of("enable-flow-logs/create-vpc").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait(&gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             scene.made.ec2().delete_vpc().vpc_id(vpc(&scene)).send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("CreateFlowLogs", meanwhile).await;
         assert_eq!(the_result(&act)["outcome"], "gone", "{:?}", act.answer);
         assert!(act.notices.is_empty());
     });
@@ -194,15 +167,11 @@ fn a_vpc_that_is_deleted_meanwhile_is_gone_also_where_ec2_says_so_in_a_200_answe
     block_on(async {
         let scene = Scene::of("enable-flow-logs/create-vpc").await;
         let not_found = unsuccessful(&scene, "CreateFlowLogs", "InvalidVpcId.NotFound", "The vpc does not exist");
-        let gate = Arc::new(Gate::default());
-        let hold = Fault { action: "DescribeVpcs", calls: 2..=2, how: How::Wait(Arc::clone(&gate)) };
-        let mut function = scene.function(Mode::Enforce, vec![not_found, hold]).await;
+        let held = |gate| vec![not_found, Fault { action: "DescribeVpcs", calls: 2..=2, how: How::Wait(gate) }];
         let meanwhile = async {
-            gate.reached().await;
             scene.made.ec2().delete_vpc().vpc_id(vpc(&scene)).send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_held(held, meanwhile).await;
         assert_eq!(the_result(&act)["outcome"], "gone", "{:?}", act.answer);
     });
 }

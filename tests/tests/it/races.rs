@@ -1,16 +1,10 @@
 //! The world moves while a function acts: another function, a person, a crash.
 
-use std::sync::Arc;
-
 use aws_sdk_ec2::types::{SecurityGroupRuleRequest, SecurityGroupRuleUpdate};
 use palisade_policy::response::Mode;
-use palisade_tests::stub::{Fault, Gate, How};
+use palisade_tests::stub::{Fault, How};
 
 use crate::scene::{Scene, block_on, the_result};
-
-fn wait(action: &'static str, gate: &Arc<Gate>) -> Fault {
-    Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(gate)) }
-}
 
 #[test]
 fn two_functions_on_one_group_end_in_the_same_state_and_no_error() {
@@ -21,16 +15,7 @@ fn two_functions_on_one_group_end_in_the_same_state_and_no_error() {
                     continue; // nothing to authorise there
                 }
                 let scene = Scene::of(case).await;
-                let gate = Arc::new(Gate::default());
-                let mut slow = scene.function(Mode::Enforce, vec![wait(action, &gate)]).await;
-                let mut quick = scene.function(Mode::Enforce, vec![]).await;
-                let meanwhile = async {
-                    gate.reached().await;
-                    let act = quick.deliver().await;
-                    gate.open();
-                    act
-                };
-                let (of_slow, of_quick) = tokio::join!(slow.deliver(), meanwhile);
+                let (of_slow, of_quick) = scene.enforce_while(action, scene.enforce()).await;
                 assert_eq!(the_result(&of_quick)["outcome"], "changed", "{case}");
                 let outcome = the_result(&of_slow)["outcome"].clone();
                 assert!(outcome == "compliant" || outcome == "changed", "{case} at {action}: {outcome}");
@@ -45,13 +30,7 @@ fn a_crash_before_the_revoke_cuts_nobody_off_and_the_next_run_finishes() {
     block_on(async {
         let scene = Scene::of("range-20-25").await;
         let before = scene.rules().await;
-        let gate = Arc::new(Gate::default());
-        let mut first = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
-        tokio::select! {
-            _ = first.deliver() => panic!("it passed the gate"),
-            () = gate.reached() => {}
-        }
-        first.lambda.stop().await.unwrap();
+        scene.crash_before("RevokeSecurityGroupIngress").await;
         let between = scene.rules().await;
         assert!(before.iter().all(|rule| between.contains(rule)), "everything is still let in: {between:?}");
         assert_eq!(between.len(), before.len() + 2, "and both pieces are there: {between:?}");
@@ -66,15 +45,11 @@ fn a_crash_before_the_revoke_cuts_nobody_off_and_the_next_run_finishes() {
 fn a_group_that_is_deleted_meanwhile_is_gone() {
     block_on(async {
         let scene = Scene::of("console-opens-ssh").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             let group = scene.case.world.security_groups.keys().next().unwrap();
             scene.made.ec2().delete_security_group().group_id(scene.made.real(group)).send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         assert_eq!(the_result(&act)["outcome"], "gone", "{:?}", act.answer);
         assert!(act.notices.is_empty());
     });
@@ -84,16 +59,12 @@ fn a_group_that_is_deleted_meanwhile_is_gone() {
 fn what_somebody_else_adds_meanwhile_stays() {
     block_on(async {
         let scene = Scene::of("range-20-25").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
             let call = scene.made.ec2().authorize_security_group_ingress().group_id(group);
             call.ip_protocol("tcp").from_port(8443).to_port(8443).cidr_ip("198.51.100.0/24").send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         assert_eq!(the_result(&act)["outcome"], "changed");
         let rules = scene.rules().await;
         assert!(rules.contains(&"tcp/8443 from 198.51.100.0/24".to_owned()), "{rules:?}");
@@ -105,16 +76,12 @@ fn what_somebody_else_adds_meanwhile_stays() {
 fn a_rule_that_somebody_else_revokes_meanwhile_is_no_error() {
     block_on(async {
         let scene = Scene::of("console-opens-ssh").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
             let call = scene.made.ec2().revoke_security_group_ingress().group_id(group);
             call.ip_protocol("tcp").from_port(22).to_port(22).cidr_ip("0.0.0.0/0").send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         let outcome = the_result(&act)["outcome"].clone();
         assert!(outcome == "changed" || outcome == "compliant", "{outcome}");
         assert_eq!(scene.rules().await, scene.expected_rules());
@@ -128,25 +95,21 @@ fn a_rule_that_its_owner_edits_just_before_it_is_revoked_comes_back_as_edited() 
         let (literal, group) = scene.case.world.security_groups.iter().next().unwrap();
         let open = group.rules.iter().find(|rule| rule.cidr.as_deref() == Some("0.0.0.0/0") && rule.from_port == Some(22)).unwrap();
         let (group, rule) = (scene.made.real(literal), scene.made.real(&open.id));
-        let gate = Arc::new(Gate::default());
         // What EC2 says that it revoked ("RevokeSecurityGroupIngress", `RevokedSecurityGroupRules`) and the local AWS does not.
         let revoked = format!(
             "<revokedSecurityGroupRuleSet><item><securityGroupRuleId>{rule}</securityGroupRuleId><groupId>{group}</groupId>\
              <isEgress>false</isEgress><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort>\
              <cidrIpv4>192.0.2.44/32</cidrIpv4><description>the vendor</description></item></revokedSecurityGroupRuleSet>"
         );
-        let edited = Fault { action: "RevokeSecurityGroupIngress", calls: 1..=1, how: How::WaitAndTell(Arc::clone(&gate), revoked) };
-        let mut function = scene.function(Mode::Enforce, vec![edited]).await;
+        let edited = |gate| vec![Fault { action: "RevokeSecurityGroupIngress", calls: 1..=1, how: How::WaitAndTell(gate, revoked) }];
         let meanwhile = async {
-            gate.reached().await;
             // An edit keeps the rule's id.
             let narrow =
                 SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("192.0.2.44/32").build();
             let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(rule).security_group_rule(narrow).build();
             scene.made.ec2().modify_security_group_rules().group_id(group).security_group_rules(update).send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_held(edited, meanwhile).await;
         let rules = scene.rules().await;
         assert!(rules.contains(&"tcp/22 from 192.0.2.44/32 \"the vendor\"".to_owned()), "{rules:?}");
         assert!(!rules.iter().any(|rule| rule.starts_with("tcp/22 from 0.0.0.0/0")), "{rules:?}");
@@ -158,23 +121,19 @@ fn a_rule_that_its_owner_edits_just_before_it_is_revoked_comes_back_as_edited() 
 fn a_group_whose_turn_comes_late_is_read_again_first() {
     block_on(async {
         let scene = Scene::of("revoke-admin-ingress/sweep-by-direct-call").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         // The owner of the group that is less exposed, and so comes second, narrows its rule while the first is being closed.
         let (literal, group) =
             scene.case.world.security_groups.iter().find(|(_, group)| group.rules.iter().any(|rule| rule.from_port == Some(22))).unwrap();
         let rule = group.rules.iter().find(|rule| rule.from_port == Some(22)).unwrap();
         let meanwhile = async {
-            gate.reached().await;
             let narrow =
                 SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("192.0.2.44/32").build();
             let update =
                 SecurityGroupRuleUpdate::builder().security_group_rule_id(scene.made.real(&rule.id)).security_group_rule(narrow).build();
             let call = scene.made.ec2().modify_security_group_rules().group_id(scene.made.real(literal));
             call.security_group_rules(update).send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         let summary = act.response().unwrap()["summary"].clone();
         assert_eq!(summary["changed"], 1, "{summary}");
         let now = scene.made.read().await.unwrap();
@@ -187,16 +146,12 @@ fn a_group_whose_turn_comes_late_is_read_again_first() {
 fn what_was_authorised_for_a_rule_that_somebody_else_took_away_is_told() {
     block_on(async {
         let scene = Scene::of("range-20-25").await;
-        let gate = Arc::new(Gate::default());
-        let mut function = scene.function(Mode::Enforce, vec![wait("RevokeSecurityGroupIngress", &gate)]).await;
         let meanwhile = async {
-            gate.reached().await;
             let group = scene.made.real(scene.case.world.security_groups.keys().next().unwrap());
             let call = scene.made.ec2().revoke_security_group_ingress().group_id(group);
             call.ip_protocol("tcp").from_port(20).to_port(25).cidr_ip("0.0.0.0/0").send().await.unwrap();
-            gate.open();
         };
-        let (act, ()) = tokio::join!(function.deliver(), meanwhile);
+        let (act, ()) = scene.enforce_while("RevokeSecurityGroupIngress", meanwhile).await;
         let result = the_result(&act);
         assert_eq!(result["outcome"], "changed");
         let remark = result["remarks"][0].as_str().unwrap();

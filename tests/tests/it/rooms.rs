@@ -135,3 +135,34 @@ fn the_code_the_readme_and_the_template_know_the_same_settings() {
     let given: String = template.lines().filter_map(|line| line.trim().split_once(':')).map(|(name, _)| format!("\"{name}\"")).collect();
     assert_eq!(settings(&given, '"'), known, "the settings in template.yaml, and those of the code");
 }
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split("\n## ").find(|section| section.starts_with("What Palisade will never do\n")).unwrap();
+    let rooms = ["shared/policy", "shared/trigger", "shared/runtime", "tests"];
+    let sources: String = rooms
+        .iter()
+        .flat_map(|room| files(&root().join(room)))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    // Whatever stands between the attribute and the name, such as a note to the linter, is no line of code.
+    let is_a_test = |name: &str| {
+        sources.match_indices(&format!("fn {name}(")).any(|(at, _)| {
+            let before = sources[..at].trim_end();
+            before.lines().rev().take_while(|line| line.trim_start().starts_with("#[")).any(|line| line.trim() == "#[test]")
+        })
+    };
+    let promises: Vec<&str> = section.split("\n- ").skip(1).collect();
+    assert!(promises.len() > 10, "{promises:?}");
+    let mut broken = Vec::new();
+    for promise in promises {
+        let names: Vec<&str> = promise.split('`').skip(1).step_by(2).filter(|name| name.contains('_')).collect();
+        if names.is_empty() {
+            broken.push(format!("nothing holds: {promise}"));
+        }
+        broken.extend(names.into_iter().filter(|name| !is_a_test(name)).map(|name| format!("there is no test `{name}`")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}

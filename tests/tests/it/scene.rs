@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
 use palisade_tests::binaries;
 use palisade_tests::case::Case;
@@ -11,7 +13,7 @@ use palisade_tests::lambda::{Answer, Lambda};
 use palisade_tests::local_aws::LocalAws;
 use palisade_tests::proxy::Proxy;
 use palisade_tests::replay::{self, Act};
-use palisade_tests::stub::{Fault, How, Stub};
+use palisade_tests::stub::{Fault, Gate, How, Stub};
 use palisade_tests::world::Made;
 use serde_json::Value;
 
@@ -50,10 +52,60 @@ impl Scene {
 
     /// A function behind a proxy where these calls go wrong.
     pub(crate) async fn function(&self, mode: Mode, faults: Vec<Fault>) -> Function {
-        let stub = Stub { faults, ..replay::stub(&self.case, &self.made) };
+        self.behind(mode, Stub { faults, ..replay::stub(&self.case, &self.made) }).await
+    }
+
+    /// A function behind a proxy where these calls go wrong, and every change waits at the gate before it is answered.
+    pub(crate) async fn watched(&self, faults: Vec<Fault>, gate: &Arc<Gate>) -> Function {
+        let after_changes = Some(Arc::clone(gate));
+        self.behind(Mode::Enforce, Stub { faults, after_changes, ..replay::stub(&self.case, &self.made) }).await
+    }
+
+    /// Another guardrail's function in the same world, with its own event and settings, written with literal ids.
+    pub(crate) async fn other(&self, guardrail: Guardrail, event: Value, settings: &[(&str, &str)], faults: Vec<Fault>) -> Function {
+        let mut case = self.case.clone();
+        (case.guardrail, case.event) = (guardrail, event.to_string());
+        case.world.settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.run(&case, Mode::Enforce, Stub { faults, ..replay::stub(&case, &self.made) }).await
+    }
+
+    /// Enforces where nothing goes wrong.
+    pub(crate) async fn enforce(&self) -> Act {
+        self.function(Mode::Enforce, Vec::new()).await.deliver().await
+    }
+
+    /// Enforces, and does something else while the first call of this action waits.
+    pub(crate) async fn enforce_while<T>(&self, action: &'static str, deed: impl Future<Output = T>) -> (Act, T) {
+        self.enforce_held(|gate| vec![Fault { action, calls: 1..=1, how: How::Wait(gate) }], deed).await
+    }
+
+    /// Enforces where these calls go wrong, and does something else while that one of them waits which has the gate.
+    pub(crate) async fn enforce_held<T>(&self, faults: impl FnOnce(Arc<Gate>) -> Vec<Fault>, deed: impl Future<Output = T>) -> (Act, T) {
+        let gate = Arc::new(Gate::default());
+        let mut function = self.function(Mode::Enforce, faults(Arc::clone(&gate))).await;
+        function.deliver_held(&gate, deed).await
+    }
+
+    /// Enforces, and kills the function where it would call this action the first time.
+    pub(crate) async fn crash_before(&self, action: &'static str) {
+        let gate = Arc::new(Gate::default());
+        let held = Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
+        let mut function = self.function(Mode::Enforce, vec![held]).await;
+        tokio::select! {
+            act = function.deliver() => panic!("it never called {action}: {:?}", act.answer),
+            () = gate.reached() => {}
+        }
+        function.lambda.stop().await.unwrap();
+    }
+
+    async fn behind(&self, mode: Mode, stub: Stub) -> Function {
+        self.run(&self.case, mode, stub).await
+    }
+
+    async fn run(&self, case: &Case, mode: Mode, stub: Stub) -> Function {
         let proxy = Proxy::start(aws(), &self.made.account, stub).await.unwrap();
-        let lambda = replay::start(&self.case, &self.made, &proxy, mode).await.unwrap();
-        Function { lambda, proxy, event: self.made.event(&self.case.event).await.unwrap() }
+        let lambda = replay::start(case, &self.made, &proxy, mode).await.unwrap();
+        Function { lambda, proxy, event: self.made.event(&case.event).await.unwrap() }
     }
 
     /// The rules of the case's only group, as lines.
@@ -73,12 +125,28 @@ impl Scene {
 pub(crate) struct Function {
     pub(crate) lambda: Lambda,
     pub(crate) proxy: Proxy,
-    event: String,
+    pub(crate) event: String,
 }
 
 impl Function {
     pub(crate) async fn deliver(&mut self) -> Act {
         replay::act(&mut self.lambda, &self.proxy, &self.event).await.unwrap()
+    }
+
+    /// Delivers the event, and does something else while a call waits at the gate.
+    pub(crate) async fn deliver_held<T>(&mut self, gate: &Gate, deed: impl Future<Output = T>) -> (Act, T) {
+        let meanwhile = async {
+            gate.reached().await;
+            let done = deed.await;
+            gate.open();
+            done
+        };
+        let mut delivery = pin!(self.deliver());
+        let done = tokio::select! {
+            act = &mut delivery => panic!("it never came to the gate: {:?}", act.answer),
+            done = meanwhile => done,
+        };
+        (delivery.await, done)
     }
 
     pub(crate) async fn log(self) -> Vec<Value> {

@@ -7,11 +7,13 @@ use aws_sdk_ec2::types::{RuleAction, Tag};
 use aws_sdk_wafv2::types::Scope;
 use palisade_policy::change::{AclEntryChange, Change, IpSetChange, TagChange, TagRemoval};
 use palisade_policy::cidr::{Cidr, Family};
+use palisade_policy::denial;
 use palisade_policy::ip_set::IpSet;
-use palisade_policy::network_acl::AclEntry;
+use palisade_policy::network_acl::{AclEntry, NetworkAcl};
 use palisade_policy::security_group::Direction;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::Interrupted;
 use crate::observe::ip_set::Waf;
 use crate::observe::network_acl;
@@ -30,25 +32,61 @@ const MOVED: [&str; 5] = [
 
 /// Makes the changes one after the other: their order is what makes a crash between two of them harmless. `sets` are the IP sets as they
 /// were when that was planned.
-pub(crate) async fn apply(ec2: &Client, waf: &Waf, sets: &[IpSet], changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, waf: &Waf, sets: &[IpSet], changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for change in changes {
-        let done = match change {
-            Change::PutTag(tag) => put_tag(ec2, tag, false).await,
-            Change::DeleteTag(tag) => delete_tag(ec2, tag, false).await,
-            Change::PutAclEntry(entry) => put_entry(ec2, entry, false).await,
-            Change::DeleteAclEntry(entry) => match still_there(ec2, entry).await {
-                Ok(true) => delete_entry(ec2, entry, false).await,
-                Ok(false) => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
-                Err(error) => Err(error),
-            },
-            Change::UpdateIpSet(change) => update_ip_set(waf, sets, change).await,
-            _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
-        };
-        if let Err(error) = done {
+        if !deadline.leaves_a_call() {
+            return Err(Interrupted::OutOfTime { made });
+        }
+        if let Err(error) = deadline.act(make(ec2, waf, sets, change, changes, &made)).await {
             return Err(interrupted(error, made));
         }
         made.push(change.clone());
+    }
+    Ok(())
+}
+
+async fn make(ec2: &Client, waf: &Waf, sets: &[IpSet], change: &Change, all: &[Change], made: &[Change]) -> Result<(), AwsError> {
+    match change {
+        Change::PutTag(tag) => put_tag(ec2, tag, false).await,
+        Change::DeleteTag(tag) => {
+            delete_tag(ec2, tag, false).await?;
+            put_back(ec2, tag, made).await
+        }
+        Change::PutAclEntry(entry) => put_entry(ec2, entry, false).await,
+        Change::DeleteAclEntry(entry) => match still_there(ec2, entry, tag_of(entry, all)).await? {
+            true => delete_entry(ec2, entry, false).await,
+            false => Err(moved("DeleteNetworkAclEntry", format!("entry {} of {} is another now", entry.rule_number, entry.acl_id))),
+        },
+        Change::UpdateIpSet(change) => update_ip_set(waf, sets, change).await,
+        _ => Err(AwsError::unreadable("apply", "a change that is none of a denial")),
+    }
+}
+
+/// The tag that goes with this entry.
+fn tag_of<'a>(entry: &AclEntryChange, all: &'a [Change]) -> Option<&'a TagRemoval> {
+    let key = denial::key(entry.direction, entry.cidr);
+    all.iter().find_map(|change| match change {
+        Change::DeleteTag(tag) if tag.key == key && tag.resource == entry.acl_id.as_str() => Some(tag),
+        _ => None,
+    })
+}
+
+/// A denial that was extended in the moment before its entry went has another tag now, and gets the entry back.
+async fn put_back(ec2: &Client, tag: &TagRemoval, made: &[Change]) -> Result<(), AwsError> {
+    for change in made {
+        let Change::DeleteAclEntry(entry) = change else { continue };
+        if tag_of(entry, &[Change::DeleteTag(tag.clone())]).is_none() {
+            continue;
+        }
+        let acl = network_acl::by_id(ec2, std::slice::from_ref(&entry.acl_id)).await?.pop();
+        if acl.and_then(|acl| acl.tags.get(&tag.key).cloned()).is_some_and(|value| value != tag.value) {
+            put_entry(ec2, entry, false).await?;
+            return Err(moved(
+                "DeleteNetworkAclEntry",
+                format!("the denial of {} was extended meanwhile; its entry was put back", entry.cidr),
+            ));
+        }
     }
     Ok(())
 }
@@ -103,10 +141,11 @@ async fn delete_tag(ec2: &Client, tag: &TagRemoval, dry_run: bool) -> Result<(),
     call.send().await.map(drop).map_err(|error| AwsError::new("DeleteTags", &error))
 }
 
-/// An entry goes by its number alone, so whether it is still the one is read just before.
-async fn still_there(ec2: &Client, change: &AclEntryChange) -> Result<bool, AwsError> {
+/// An entry goes by its number alone, so whether it is still the one, and its denial has not been extended, is read just before.
+async fn still_there(ec2: &Client, change: &AclEntryChange, tag: Option<&TagRemoval>) -> Result<bool, AwsError> {
     let acl = network_acl::by_id(ec2, std::slice::from_ref(&change.acl_id)).await?.pop();
-    Ok(acl.is_some_and(|acl| acl.entries.contains(&AclEntry::of(change))))
+    let is_planned = |acl: &NetworkAcl| tag.is_none_or(|tag| acl.tags.get(&tag.key) == Some(&tag.value));
+    Ok(acl.is_some_and(|acl| acl.entries.contains(&AclEntry::of(change)) && is_planned(&acl)))
 }
 
 async fn put_entry(ec2: &Client, change: &AclEntryChange, dry_run: bool) -> Result<(), AwsError> {

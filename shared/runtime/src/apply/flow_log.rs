@@ -10,6 +10,7 @@ use palisade_policy::id::FlowLogId;
 use palisade_policy::security_group::is_reserved;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::Interrupted;
 
 const CREATE: &str = "CreateFlowLogs";
@@ -19,10 +20,13 @@ const DELETE: &str = "DeleteFlowLogs";
 const GONE: [&str; 2] = ["InvalidVpcId.NotFound", "InvalidFlowLogId.NotFound"];
 
 /// One call for each change: a plan has one.
-pub(crate) async fn apply(ec2: &Client, vpc: &Vpc, changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, vpc: &Vpc, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for change in changes {
-        if let Err(error) = call(ec2, vpc, change, false).await {
+        if !deadline.leaves_a_call() {
+            return Err(Interrupted::OutOfTime { made });
+        }
+        if let Err(error) = deadline.act(call(ec2, vpc, change, false)).await {
             return Err(interrupted(vpc, change, error, made));
         }
         made.push(change.clone());

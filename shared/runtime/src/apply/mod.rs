@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use palisade_policy::change::{Change, undo};
+use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
-use palisade_policy::plan::{Plan, Verdict};
-use palisade_policy::response::{Outcome, TargetResult};
+use palisade_policy::plan::{Plan, Sketch, Verdict};
+use palisade_policy::response::{Mode, Outcome, TargetResult};
 
 use crate::aws::AwsError;
 use crate::deadline::Deadline;
@@ -23,6 +24,7 @@ const RESTARTS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs
 
 /// One target on its way through enforcement.
 pub(crate) struct Enforcement<'a, G: Gateway, P> {
+    pub(crate) guardrail: Guardrail,
     pub(crate) gateway: &'a G,
     pub(crate) policy: &'a P,
     pub(crate) own: &'a AccountId,
@@ -55,11 +57,12 @@ where
         loop {
             tried.changes.retain(|change| !plan.changes.contains(change));
             tried.changes.extend(plan.changes.iter().cloned());
-            let applied = self.gateway.apply(&state, &plan.changes).await;
+            let applied = self.gateway.apply(&state, &plan.changes, self.deadline).await;
             landed |= match &applied {
                 Ok(()) => true,
                 Err(Interrupted::Moved { error, made }) => error.is_lost() || !made.is_empty(),
-                Err(_) => false,
+                // What these made is taken back, or told of.
+                Err(Interrupted::NoRoom { .. } | Interrupted::OutOfTime { .. } | Interrupted::Failed(_)) => false,
             };
             let moved = match applied {
                 Ok(()) => match verify(self.gateway, self.own, &state, &plan.changes, self.deadline).await {
@@ -74,6 +77,7 @@ where
                     }
                     error
                 }
+                Err(Interrupted::OutOfTime { made }) => return self.out_of_time(tried, &state, &made, landed).await,
                 Err(Interrupted::NoRoom { error, made }) => match self.take_back(&state, &made).await {
                     Ok(()) => {
                         tried.changes.retain(|change| !plan.changes.contains(change));
@@ -94,7 +98,7 @@ where
                 Some(wait) if self.deadline.leaves(wait) => tokio::time::sleep(wait).await,
                 _ => return self.failed(tried, &state, &moved.to_string()).await,
             }
-            let now = match self.gateway.observe(self.own, &state).await {
+            let now = match self.deadline.look(self.gateway.observe(self.own, &state)).await {
                 Ok(Observed::State(now)) => now,
                 Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => {
                     return gone(self.resource, tried.told);
@@ -119,6 +123,19 @@ where
         }
     }
 
+    /// There was no time for the next call. What was only put in so far is taken back, so that nothing is half done; where something was
+    /// taken away already, or that fails, somebody must know how far it got, and Lambda's retry finishes it.
+    async fn out_of_time(&self, tried: Attempts, state: &G::State, made: &[Change], landed: bool) -> TargetResult {
+        const WHY: &str = "out of time, for AWS was slow to answer";
+        if landed || made.iter().any(|change| !is_addition(change)) {
+            return self.failed(tried, state, WHY).await;
+        }
+        match self.take_back(state, made).await {
+            Ok(()) => out_of_time(self.guardrail, Mode::Enforce, self.resource, tried.told),
+            Err(error) => self.failed(tried, state, &format!("{WHY}; taking back what was begun failed too: {error}")).await,
+        }
+    }
+
     /// Takes out what the calls of a refused plan that succeeded have put in.
     async fn take_back(&self, before: &G::State, made: &[Change]) -> Result<(), AwsError> {
         if made.is_empty() {
@@ -131,7 +148,7 @@ where
             Verified::Not(change) => return Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
         };
         let back = undo(made);
-        self.gateway.apply(&now, &back).await.map_err(Interrupted::into_error)?;
+        self.gateway.apply(&now, &back, self.deadline.to_the_last()).await.map_err(Interrupted::into_error)?;
         match verify(self.gateway, self.own, &now, &back, self.deadline).await? {
             Verified::Not(change) => Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
             Verified::All(_) | Verified::Gone => Ok(()),
@@ -169,7 +186,7 @@ where
     }
 
     async fn failed(&self, tried: Attempts, state: &G::State, error: &str) -> TargetResult {
-        let (made, known) = match self.gateway.observe(self.own, state).await {
+        let (made, known) = match self.deadline.look(self.gateway.observe(self.own, state)).await {
             Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| change.is_made(&state)).collect(), true),
             Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => (Vec::new(), true),
             Err(_) => (tried.changes, false),
@@ -232,6 +249,45 @@ pub(crate) fn gone(resource: &str, told: Plan) -> TargetResult {
         undo: Vec::new(),
         ..result(resource, told)
     }
+}
+
+/// Whether nothing is taken away by it.
+fn is_addition(change: &Change) -> bool {
+    match change {
+        Change::AuthorizeRule(_) | Change::CreateFlowLog(_) | Change::PutAclEntry(_) | Change::PutTag(_) => true,
+        Change::RevokeRule(_) | Change::DeleteFlowLog(_) | Change::DeleteAclEntry(_) | Change::DeleteTag(_) | Change::UpdateIpSet(_) => {
+            false
+        }
+    }
+}
+
+/// A target for which this invocation has no turn, or no time: it is left as it is, and how to go on is told.
+pub(crate) fn left(guardrail: Guardrail, mode: Mode, resource: &str, plan: Plan, why: &str) -> TargetResult {
+    let how = match guardrail.call_for(resource, mode) {
+        Some(call) if guardrail.sweeps() => format!("the next sweep takes it up; so does a call with `{call}`"),
+        Some(call) => format!("a call with `{call}` takes it up"),
+        None => "the same call again takes it up, and skips what is done".to_owned(),
+    };
+    let why = format!("{why}; {}", plan.reason);
+    // Lambda must come back to what could not be read.
+    let (outcome, reason) = match plan.unread {
+        Some(unread) => (Outcome::Failed, format!("{why}; {unread}")),
+        None => (Outcome::Refused, why),
+    };
+    TargetResult {
+        outcome,
+        reason,
+        remarks: vec![how],
+        changes: Vec::new(),
+        undo: Vec::new(),
+        sketch: Sketch { name: plan.sketch.name.clone(), ..Sketch::default() },
+        ..result(resource, Plan { unread: None, ..plan })
+    }
+}
+
+pub(crate) fn out_of_time(guardrail: Guardrail, mode: Mode, resource: &str, plan: Plan) -> TargetResult {
+    const WHY: &str = "out of time: Lambda would have ended the function before it was done, so nothing was changed";
+    left(guardrail, mode, resource, plan, WHY)
 }
 
 /// What the change did, in a few words.

@@ -11,6 +11,7 @@ use palisade_policy::security_group::{Direction, Rule, SecurityGroup, Source, Ta
 use palisade_policy::traffic::Traffic;
 
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::Interrupted;
 
 /// What EC2 says when the group is not as the plan supposed: the rule is there already, or no longer.
@@ -19,10 +20,13 @@ const MOVED: [&str; 4] =
 
 /// First authorises, one call for each direction and set of tags (EC2 tags every rule of a call alike); then, when all of it is in,
 /// revokes by rule id, one call for each direction. So a crash between two calls never cuts off legitimate traffic.
-pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
     let mut made: Vec<Change> = Vec::new();
     for call in authorisations(changes) {
-        if let Err(error) = authorise(ec2, &group.id, &call, false).await {
+        if !deadline.leaves_a_call() {
+            return Err(Interrupted::OutOfTime { made });
+        }
+        if let Err(error) = deadline.act(authorise(ec2, &group.id, &call, false)).await {
             return Err(match error.code() {
                 Some("RulesPerSecurityGroupLimitExceeded") => Interrupted::NoRoom { error, made },
                 _ => interrupted(error, made),
@@ -31,23 +35,27 @@ pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change
         made.extend(call.iter().map(|change| Change::AuthorizeRule((*change).clone())));
     }
     for call in revocations(changes) {
-        let revoked = match revoke(ec2, group, &call, false).await {
+        if !deadline.leaves_a_call() {
+            return Err(Interrupted::OutOfTime { made });
+        }
+        let revoked = match deadline.act(revoke(ec2, group, &call, false)).await {
             Ok(revoked) => revoked,
             Err(error) => return Err(interrupted(error, made)),
         };
-        put_back(ec2, group, &call, &revoked).await?;
+        put_back(ec2, group, &call, &revoked, deadline).await?;
         made.extend(call.iter().map(|change| Change::RevokeRule((*change).clone())));
     }
     Ok(())
 }
 
 /// A person who edits a rule keeps its id. If that happened since it was read, the edited rule is what went: it comes back, as EC2 says
-/// that it was.
+/// that it was, however late it is.
 async fn put_back(
     ec2: &Client,
     group: &SecurityGroup,
     planned: &[&RuleChange],
     revoked: &[RevokedSecurityGroupRule],
+    deadline: Deadline,
 ) -> Result<(), Interrupted> {
     let mut edited = Vec::new();
     for revoked in revoked {
@@ -61,7 +69,7 @@ async fn put_back(
     }
     let operation = planned.first().map_or("RevokeSecurityGroupIngress", |planned| revocation(planned.rule.direction));
     for rule in &edited {
-        authorise(ec2, &group.id, &[rule], false).await.map_err(|error| {
+        deadline.look(authorise(ec2, &group.id, &[rule], false)).await.map_err(|error| {
             let lost = format!("{} was edited just before it was revoked, and can't be put back: {error}", rule.rule);
             Interrupted::Failed(AwsError::unreadable(operation, lost))
         })?;

@@ -6,6 +6,7 @@ use palisade_policy::undo_change::{Undoing, resource};
 
 use crate::apply::{denial, flow_log, security_group};
 use crate::aws::AwsError;
+use crate::deadline::Deadline;
 use crate::gateway::Interrupted;
 use crate::observe::ip_set::Waf;
 
@@ -32,24 +33,25 @@ fn gone(id: &str) -> Interrupted {
     Interrupted::Failed(AwsError::unreadable("apply", format!("{id} was not read")))
 }
 
-pub(crate) async fn apply(ec2: &Client, waf: &Waf, state: &Undoing, changes: &[Change]) -> Result<(), Interrupted> {
+pub(crate) async fn apply(ec2: &Client, waf: &Waf, state: &Undoing, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
     let mut before: Vec<Change> = Vec::new();
     for run in changes.chunk_by(|one, next| kind(one) == kind(next)) {
         let applied = match run.first().map(kind) {
             Some(Kind::Rules(id)) => match state.groups.iter().find(|group| group.id.as_str() == id) {
-                Some(group) => security_group::apply(ec2, group, run).await,
+                Some(group) => security_group::apply(ec2, group, run, deadline).await,
                 None => Err(gone(id)),
             },
             Some(Kind::FlowLogs(id)) => match state.vpcs.iter().find(|vpc| vpc.id.as_str() == id) {
-                Some(vpc) => flow_log::apply(ec2, vpc, run).await,
+                Some(vpc) => flow_log::apply(ec2, vpc, run, deadline).await,
                 None => Err(gone(id)),
             },
-            _ => denial::apply(ec2, waf, &state.ip_sets, run).await,
+            _ => denial::apply(ec2, waf, &state.ip_sets, run, deadline).await,
         };
         match applied {
             Ok(()) => before.extend(run.iter().cloned()),
             Err(Interrupted::Moved { error, made }) => return Err(Interrupted::Moved { error, made: [before, made].concat() }),
             Err(Interrupted::NoRoom { error, made }) => return Err(Interrupted::NoRoom { error, made: [before, made].concat() }),
+            Err(Interrupted::OutOfTime { made }) => return Err(Interrupted::OutOfTime { made: [before, made].concat() }),
             Err(failed) => return Err(failed),
         }
     }

@@ -42,13 +42,14 @@ impl Evaluator {
         let mut retries = RETRIES.into_iter();
         loop {
             let call = self.client.put_evaluations().result_token(&inquiry.result_token).set_evaluations(Some(batch));
-            let answer = call.send().await.map_err(|error| AwsError::new("PutEvaluations", &error))?;
+            let sent = async { call.send().await.map_err(|error| AwsError::new("PutEvaluations", &error)) };
+            let answer = deadline.tell(1, false, sent).await?;
             batch = answer.failed_evaluations.unwrap_or_default();
             if batch.is_empty() {
                 return Ok(());
             }
             match retries.next() {
-                Some(wait) if deadline.leaves(wait) => tokio::time::sleep(wait).await,
+                Some(wait) if deadline.leaves_to_tell(wait) => tokio::time::sleep(wait).await,
                 _ => {
                     let named: Vec<&str> = batch.iter().take(5).map(ForConfig::compliance_resource_id).collect();
                     let message =

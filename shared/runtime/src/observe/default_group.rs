@@ -11,6 +11,7 @@ use palisade_policy::trigger::Targets;
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::security_group::{Group, SecurityGroups};
 use crate::observe::{MOST_FILTER_VALUES, every_page};
@@ -199,8 +200,8 @@ impl Gateway for DefaultGroups {
         observed
     }
 
-    async fn apply(&self, state: &DefaultGroup, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::security_group::apply(self.groups.ec2(), &state.group, changes).await
+    async fn apply(&self, state: &DefaultGroup, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::security_group::apply(self.groups.ec2(), &state.group, changes, deadline).await
     }
 
     async fn permitted(&self, state: &DefaultGroup, changes: &[Change]) -> Result<Option<bool>, Interrupted> {

@@ -12,6 +12,7 @@ use palisade_policy::trigger::{Attack, Cause, Pattern, Targets};
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::ip_set::Waf;
 use crate::observe::search::{self, Thresholds};
@@ -184,9 +185,9 @@ impl Gateway for Denials {
         Ok(Observed::State(Denying { acls, ip_sets, ..of.clone() }))
     }
 
-    async fn apply(&self, state: &Denying, changes: &[Change]) -> Result<(), Interrupted> {
+    async fn apply(&self, state: &Denying, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
         let sets: Vec<IpSet> = state.ip_sets.iter().flatten().cloned().collect();
-        apply::denial::apply(&self.ec2, &self.waf, &sets, changes).await
+        apply::denial::apply(&self.ec2, &self.waf, &sets, changes, deadline).await
     }
 
     async fn permitted(&self, _state: &Denying, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
@@ -234,12 +235,12 @@ impl Gateway for StandingDenials {
         }
     }
 
-    async fn apply(&self, state: &Lifting, changes: &[Change]) -> Result<(), Interrupted> {
+    async fn apply(&self, state: &Lifting, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
         let sets = match state {
             Lifting::IpSet(set) => std::slice::from_ref(set),
             Lifting::Acl(_) => &[],
         };
-        apply::denial::apply(&self.ec2, &self.waf, sets, changes).await
+        apply::denial::apply(&self.ec2, &self.waf, sets, changes, deadline).await
     }
 
     async fn permitted(&self, _state: &Lifting, changes: &[Change]) -> Result<Option<bool>, Interrupted> {

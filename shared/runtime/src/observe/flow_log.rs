@@ -12,6 +12,7 @@ use palisade_policy::trigger::Targets;
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::{MOST_FILTER_VALUES, every_page};
 
@@ -155,8 +156,8 @@ impl Gateway for FlowLogs {
         observed
     }
 
-    async fn apply(&self, state: &Vpc, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::flow_log::apply(&self.ec2, state, changes).await
+    async fn apply(&self, state: &Vpc, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::flow_log::apply(&self.ec2, state, changes, deadline).await
     }
 
     async fn permitted(&self, state: &Vpc, changes: &[Change]) -> Result<Option<bool>, Interrupted> {

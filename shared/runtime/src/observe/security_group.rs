@@ -13,6 +13,7 @@ use palisade_policy::trigger::Targets;
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::{MOST_FILTER_VALUES, every_page, prefix_list};
 
@@ -216,8 +217,8 @@ impl Gateway for SecurityGroups {
         observed
     }
 
-    async fn apply(&self, state: &SecurityGroup, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::security_group::apply(&self.ec2, state, changes).await
+    async fn apply(&self, state: &SecurityGroup, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::security_group::apply(&self.ec2, state, changes, deadline).await
     }
 
     async fn permitted(&self, state: &SecurityGroup, changes: &[Change]) -> Result<Option<bool>, Interrupted> {

@@ -12,6 +12,7 @@ use palisade_policy::undo_change::{Request, Undoing, end_of_exemption, resource}
 
 use crate::apply;
 use crate::aws::{AwsError, Clients};
+use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
 use crate::observe::flow_log::FlowLogs;
 use crate::observe::ip_set::Waf;
@@ -146,8 +147,8 @@ impl Gateway for Undo {
         self.read(own, Undoing { later: Vec::new(), ..of.clone() }).await
     }
 
-    async fn apply(&self, state: &Undoing, changes: &[Change]) -> Result<(), Interrupted> {
-        apply::undo::apply(&self.ec2, &self.waf, state, changes).await
+    async fn apply(&self, state: &Undoing, changes: &[Change], deadline: Deadline) -> Result<(), Interrupted> {
+        apply::undo::apply(&self.ec2, &self.waf, state, changes, deadline).await
     }
 
     async fn permitted(&self, state: &Undoing, changes: &[Change]) -> Result<Option<bool>, Interrupted> {
