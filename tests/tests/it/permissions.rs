@@ -121,7 +121,8 @@ fn a_policy_is_judged_as_iam_would() {
          "Condition": {"ForAllValues:StringLike": {"aws:TagKeys": "palisade:deny:*"}}},
     ]});
     let role = Permissions::read([&policy]).unwrap();
-    let table: [(&str, &str, &[(&str, &str)], bool); 8] = [
+    type Keys = &'static [(&'static str, &'static str)];
+    let table: [(&str, &str, Keys, bool); 8] = [
         ("ec2:DescribeVpcs", "*", &[("aws:RequestedRegion", "eu-west-1")], true),
         ("ec2:DescribeVpcs", "*", &[("aws:RequestedRegion", "eu-west-2")], false),
         ("ec2:DescribeVpcs", "*", &[], false),
