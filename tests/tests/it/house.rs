@@ -58,12 +58,15 @@ fn deploy(cloud: LocalCloud) -> anyhow::Result<House> {
     globals.remove("CodeUri");
     let outputs = template["Outputs"].as_object_mut().unwrap();
     outputs.remove("DeniedSources"); // which is not made
-
     let resources = template["Resources"].as_object_mut().unwrap();
     resources.retain(|_, resource| !NOT_MADE.contains(&resource["Type"].as_str().unwrap()));
     // The local cloud is reached without TLS, which the topics refuse.
     let statements = &mut resources["NoticesPolicy"]["Properties"]["PolicyDocument"]["Statement"];
     statements.as_array_mut().unwrap().retain(|statement| statement["Effect"] != "Deny");
+    // To it `aws:PrincipalArn` is the ARN of a role's session; to AWS it is the role's ("AWS global condition context keys").
+    let key = resources["SealKey"].to_string();
+    let key = key.replace(":iam::${AWS::AccountId}:role/", ":sts::${AWS::AccountId}:assumed-role/");
+    resources["SealKey"] = serde_json::from_str(&key.replace("-${AWS::Region}\"", "-${AWS::Region}/*\""))?;
     for guardrail in Guardrail::ALL {
         // As `sam build` and `sam package` would leave it, with the binaries that cargo has just built.
         let package = json!({"$bootstrap": binaries::of(guardrail)?});
