@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::response::Mode;
+use palisade_tests::binaries::root;
 use palisade_tests::case::{ACCOUNT, Case};
 use palisade_tests::proxy::Proxy;
 use palisade_tests::replay;
@@ -14,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::house::{PREFIX, house};
 use crate::scene::{aws, block_on};
+use crate::undo::in_a_shell;
 
 /// The deployed functions and their world are one for all tests here, so these take turns.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -213,6 +215,33 @@ fn an_event_that_fails_ends_in_its_failure_queue_with_the_error() {
         let failed = message(&house().made["FailedInvocations"]).await.expect("nothing came to the failure queue");
         assert_eq!(failed["requestPayload"], json!({"key1": "value1"}));
         assert_eq!(failed["responsePayload"]["errorType"], "Palisade.UnrecognisedEvent", "{failed}");
+    });
+}
+
+#[test]
+fn the_readmes_commands_to_uninstall_leave_no_denial_behind() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, commands) = readme.split_once("**Uninstall**").unwrap().1.split_once("```sh\n").unwrap();
+    let commands = commands.split_once("```").unwrap().0.replace("sam delete\n", "");
+    block_on(async {
+        let _turn = TURN.lock().await;
+        let deployed = Deployed::with_case("lift-denials/denials-that-have-ended").await;
+        deployed.set(Mode::Enforce).await;
+        let (acl, _) = deployed.case.world.network_acls.iter().next().unwrap();
+        let acl = deployed.made.real(acl).to_owned();
+        let standing = "palisade:deny:in:198.51.100.8/32";
+        let has = |lines: Vec<String>, text: &str| lines.iter().any(|line| line.contains(text));
+        assert!(has(deployed.made.read().await.unwrap()[&acl].lines(), standing));
+        let settings = format!(
+            "set -e; export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 AWS_ENDPOINT_URL_EC2={}\n",
+            deployed.made.endpoint()
+        );
+        let url = house().cloud.url();
+        let said = in_a_shell(&format!("{settings}{commands}"), &url, &url).await;
+        cloud("lambda", "delete_function_concurrency", json!({"FunctionName": "palisade-deny-source"})).await;
+        let lines = deployed.made.read().await.unwrap()[&acl].lines();
+        assert!(!has(lines.clone(), "palisade:deny:") && !has(lines.clone(), "198.51.100.8/32"), "{said}\n{lines:?}");
+        assert!(!said.contains("TAGS"), "{said}");
     });
 }
 

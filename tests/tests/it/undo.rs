@@ -392,7 +392,7 @@ fn a_group_without_room_is_left_as_it_is() {
 }
 
 /// Runs a command of a notice as a person would, in a shell with the AWS CLI.
-async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> String {
+pub(crate) async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let cli = aws_cli().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", cli.parent().map(Path::to_string_lossy).unwrap());
