@@ -32,7 +32,8 @@ const WARNED_AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub(crate) const FOR_ONE_TARGET: Duration = Duration::from_secs(20);
 
 /// Why what was not looked at was not.
-const OUT_OF_TIME_TO_LOOK: &str = "out of time: Lambda would have ended the function before it was looked at, so nothing was changed;      the same event again looks at it, and a longer timeout of the function leaves more time";
+const OUT_OF_TIME_TO_LOOK: &str = "out of time: Lambda would have ended the function before it was looked at, so nothing was changed; \
+     the same event again looks at it, and a longer timeout of the function leaves more time";
 
 /// A guardrail's function, ready to answer.
 pub(crate) struct Function<G, P> {

@@ -112,3 +112,49 @@ fn strip_default_group_knows_what_to_do_with_a_group_in_use() {
         assert_eq!(init_error(settings), None, "{settings:?}");
     }
 }
+
+/// The rows of the README's table: the variables, and the functions that know them.
+fn table_of_the_readme() -> Vec<(String, Vec<Guardrail>)> {
+    let readme = std::fs::read_to_string(binaries::root().join("README.md")).unwrap();
+    let section = readme.split("\n## ").find(|part| part.starts_with("Settings\n")).unwrap().to_owned();
+    let names = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let mut rows = Vec::new();
+    for line in section.lines().filter(|line| line.starts_with("| `PALISADE_")) {
+        let cells: Vec<&str> = line.split('|').collect();
+        let functions: Vec<Guardrail> = match cells[2].trim() {
+            "all" => Guardrail::ALL.to_vec(),
+            some => names(some).iter().map(|id| Guardrail::ALL.into_iter().find(|guardrail| guardrail.id() == id).unwrap()).collect(),
+        };
+        rows.extend(names(cells[1]).into_iter().map(|variable| (variable, functions.clone())));
+    }
+    rows
+}
+
+#[test]
+fn each_function_knows_just_the_settings_that_the_table_of_the_readme_gives_it() {
+    let rows = table_of_the_readme();
+    let mut wrong = Vec::new();
+    for (at, (variable, functions)) in rows.iter().enumerate() {
+        if rows[..at].iter().any(|(before, _)| before == variable) {
+            wrong.push(format!("{variable} has two rows"));
+        }
+        for guardrail in Guardrail::ALL {
+            // What a function can't go without, so that it comes to the others.
+            let needed: &[(&str, &str)] = match guardrail {
+                Guardrail::EnableFlowLogs => &[("PALISADE_FLOW_LOG_DESTINATION", "arn:aws:s3:::logs")],
+                Guardrail::UndoChange => &[("PALISADE_SEAL_KEY_ARN", "arn:aws:kms:eu-west-1:111122223333:key/1")],
+                _ => &[],
+            };
+            // A space is no value of any: whoever knows the variable refuses it, and whoever does not says so.
+            let settings: Vec<(&str, &str)> =
+                needed.iter().copied().filter(|(name, _)| name != variable).chain([(variable.as_str(), " ")]).collect();
+            let error = init_error_of(guardrail, &settings).unwrap_or_else(|| panic!("{guardrail} started with {variable}=` `"));
+            let known = !error.message.contains("is not a setting of this function");
+            if !error.message.contains(&format!("`{variable}`")) || known != functions.contains(&guardrail) {
+                wrong.push(format!("{guardrail}, {variable}: {}", error.message));
+            }
+        }
+    }
+    assert!(rows.len() > 25, "{rows:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
