@@ -113,6 +113,14 @@ impl Cidr {
         self.0.contains(&other.0)
     }
 
+    /// An IPv6 block with every digit of its address, as AWS writes some; IPv4 has one spelling only.
+    #[must_use]
+    pub fn written_out(&self) -> Option<String> {
+        let IpNet::V6(net) = self.0 else { return None };
+        let groups: Vec<String> = net.network().segments().iter().map(|group| format!("{group:04x}")).collect();
+        Some(format!("{}/{}", groups.join(":"), net.prefix_len()))
+    }
+
     /// Whether it holds every address of its family.
     #[must_use]
     pub fn is_everything(&self) -> bool {

@@ -1,13 +1,19 @@
 //! Changes as AWS CLI commands, for whoever has no more than that.
 
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use crate::change::{AclEntryChange, Change, FlowLogChange, IpSetChange, RuleChange};
+use crate::change::{AclEntryChange, Change, FlowLogChange, IpSetChange, RuleChange, TagChange};
 use crate::cidr::{Cidr, Family};
+use crate::exemption;
 use crate::flow_log::Destination;
+use crate::guardrail::Guardrail;
 use crate::id::Region;
 use crate::response::Response;
 use crate::security_group::{Direction, Source, Tags, is_reserved};
+use crate::undo_change::{Place, exemption_place};
 
 /// The command that makes the change, on one line, to be pasted into a POSIX shell.
 #[must_use]
@@ -29,29 +35,68 @@ pub fn command(change: &Change, region: &Region) -> String {
             format!("aws ec2 create-tags --region {region} --resources {} --tags {tags}", tag.resource)
         }
         Change::DeleteTag(tag) => {
-            let tags = quoted(&json!([{"Key": tag.key}]).to_string());
+            // With its value: a denial that was extended since keeps its tag.
+            let tags = quoted(&json!([{"Key": tag.key, "Value": tag.value}]).to_string());
             format!("aws ec2 delete-tags --region {region} --resources {} --tags {tags}", tag.resource)
         }
         Change::UpdateIpSet(change) => ip_set(change),
     }
 }
 
-/// A payload longer than this does not go into a command: people's terminals, and mail, cut long lines.
-const LONGEST_PAYLOAD: usize = 16_000;
+/// Commands for whoever has no undo-change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoring {
+    /// In the order in which they are safe.
+    pub commands: Vec<String>,
+    /// Whether what comes back is exempt.
+    pub exempts: bool,
+}
+
+/// The commands that take back what a result tells of, each on one line: first what exempts a resource, then the changes. What comes back
+/// is exempt until the end of a day, or its guardrail would close it again while the commands are still being pasted.
+#[must_use]
+pub fn restoring(of: Guardrail, undo: &[Change], region: &Region, until: Date) -> Restoring {
+    let value = exemption::value_until_the_end_of(until, "undone by hand");
+    let mut exempting: BTreeSet<String> = BTreeSet::new();
+    let (mut commands, mut exempts) = (Vec::new(), false);
+    for change in undo {
+        let mut change = change.clone();
+        let place = exemption_place(of, &change);
+        exempts |= place.is_some();
+        match (place, &mut change) {
+            (Some(Place::Rule { key }), Change::AuthorizeRule(change)) => {
+                change.rule.tags.insert(key, value.clone());
+            }
+            (Some(Place::Resource { id, key }), _) => {
+                let tag = TagChange { resource: id, key, value: value.clone(), previous: None };
+                exempting.insert(command(&Change::PutTag(tag), region));
+            }
+            _ => {}
+        }
+        commands.push(command(&change, region));
+    }
+    Restoring { commands: exempting.into_iter().chain(commands).collect(), exempts }
+}
+
+/// A payload longer than this does not go into a command: it would be half of the notice. Who reads mail has nothing but the command.
+const LONGEST_PAYLOAD: usize = 40_000;
 
 /// The command that has this function undo a response, for a POSIX shell. Through `fileb://`, for without it version 2 of the CLI wants the
-/// payload in base64, and version 1 wants it plain.
+/// payload in base64, and version 1 wants it plain. The CLI waits as long as the function may take: after its usual minute it would call
+/// again.
 #[must_use]
 pub fn undo_command(response: &Response, function: &str) -> String {
     let region = &response.region;
     let payload = json!({"undo": response, "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}).to_string();
-    let invoke =
-        format!("aws lambda invoke --region {region} --function-name {} --payload fileb:///dev/stdin /dev/stdout", quoted(function));
+    let function = quoted(function);
+    let invoke = format!(
+        "aws lambda invoke --region {region} --function-name {function} --cli-read-timeout 0 --payload fileb:///dev/stdin /dev/stdout"
+    );
     if payload.len() <= LONGEST_PAYLOAD {
         return format!("printf %s {} | {invoke}", quoted(&payload));
     }
     let rest = quoted(r#", "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}"#);
-    format!(r#"(printf %s '{{"undo":'; cat notice.json; printf %s {rest}) | {invoke}   # notice.json: the JSON of this notice"#)
+    format!(r#"(printf %s '{{"undo":'; cat notice.json; printf %s {rest}) | {invoke}"#)
 }
 
 fn direction(direction: Direction) -> &'static str {
@@ -146,29 +191,38 @@ fn acl_entry(verb: &str, change: &AclEntryChange, region: &Region) -> String {
     )
 }
 
-/// A JMESPath query for the ids of the flow logs that go there: EC2 has no filter for a bucket.
+/// A JMESPath query for the ids of the flow logs that go there: EC2 has no filter for a bucket, and may write its ARN with a slash at the
+/// end or without.
 fn ids_of(destination: &Destination) -> String {
-    let (member, text) = match destination {
-        Destination::LogGroup { log_group_name, .. } => ("LogGroupName", log_group_name),
-        Destination::S3 { log_destination } => ("LogDestination", log_destination),
+    let literal = |text: &str| format!("`{}`", json!(text).to_string().replace('`', r"\`"));
+    let which = match destination {
+        Destination::LogGroup { log_group_name, .. } => format!("LogGroupName=={}", literal(log_group_name)),
+        Destination::S3 { log_destination } => {
+            let bare = log_destination.trim_end_matches('/');
+            format!("LogDestination=={} || LogDestination=={}", literal(bare), literal(&format!("{bare}/")))
+        }
     };
-    format!("FlowLogs[?{member}==`{}`].FlowLogId", json!(text).to_string().replace('`', r"\`"))
+    format!("FlowLogs[?{which}].FlowLogId")
 }
 
 /// WAF replaces a set as a whole, so the command reads it first, with the lock that the update needs.
 fn ip_set(change: &IpSetChange) -> String {
     let id = change.arn.parts();
-    let quoted_list = |blocks: &[Cidr]| serde_json::to_string(blocks).unwrap_or_default();
+    let quoted_list = |blocks: Vec<String>| serde_json::to_string(&blocks).unwrap_or_default();
+    // What goes, in every spelling that WAF may have it in.
+    let remove = change.remove.iter().flat_map(|block| [Some(block.to_string()), block.written_out()]).flatten().collect();
+    let add = change.add.iter().map(Cidr::to_string).collect();
     let set = format!("--name {} --scope {} --id {} --region {}", id.name, id.scope, id.id, id.region);
-    let filter = format!(
-        "jq -c '{{LockToken, Addresses: ((.IPSet.Addresses - {}) + {} | unique)}}'",
-        quoted_list(&change.remove),
-        quoted_list(&change.add)
-    );
+    let filter =
+        format!("jq -c '{{LockToken, Addresses: ((.IPSet.Addresses - {}) + {} | unique)}}'", quoted_list(remove), quoted_list(add));
+    // WAF takes no empty description.
+    let description = match change.description.as_str() {
+        "" => String::new(),
+        text => format!(" --description {}", quoted(text)),
+    };
     format!(
-        "aws wafv2 get-ip-set {set} | {filter} > palisade.json && aws wafv2 update-ip-set {set} --description {} --cli-input-json \
-         file://palisade.json",
-        quoted(&change.description)
+        "aws wafv2 get-ip-set {set} | {filter} > palisade.json && aws wafv2 update-ip-set {set}{description} --cli-input-json \
+         file://palisade.json"
     )
 }
 

@@ -44,14 +44,15 @@ pub fn read_key(text: &str) -> Option<(Direction, Cidr)> {
 /// The value of that tag. What tags can't hold of the cause is replaced, and what is too long is cut.
 #[must_use]
 pub fn value(source: Cidr, until: Timestamp, cause: &str) -> String {
-    tag_value(&format!("{source} until {until} {}", cause.trim()))
+    let cause: String = cause.trim().chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    tag_value(&format!("{source} until {until} {cause}"))
 }
 
-/// A text as a tag can hold it.
+/// A text as a tag can hold it: letters and digits of any script, spaces, and `+-=._:/@` ("Tag restrictions", Amazon EC2 user guide).
 pub(crate) fn tag_value(text: &str) -> String {
-    let mut value: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || " +-=._:/@".contains(c) { c } else { '_' }).collect();
-    // Every character is a byte. Cut first, for the cut may leave a space at the end, which not every reader of tags gives back.
-    value.truncate(LONGEST_VALUE);
+    let held = |c: char| if c.is_alphanumeric() || " +-=._:/@".contains(c) { c } else { '_' };
+    // Cut first, for the cut may leave a space at the end, which not every reader of tags gives back.
+    let value: String = text.chars().map(held).take(LONGEST_VALUE).collect();
     value.trim_end().to_owned()
 }
 

@@ -203,7 +203,8 @@ impl Policy {
         let sketch = sketch(denying, &changes);
         if !changes.is_empty() {
             let in_acls = changes.iter().any(|change| matches!(change, Change::PutTag(_)));
-            remarks.splice(..0, in_acls.then(|| format!("network ACLs deny it until {until}, and then lift-denials takes it back")));
+            remarks
+                .splice(..0, in_acls.then(|| format!("the denial in network ACLs is to end at {until}, when lift-denials takes it back")));
             remarks.extend(refused);
             return Plan { sketch, ..plan(Verdict::Change, format!("{source} attacks"), remarks, changes) };
         }
@@ -439,7 +440,7 @@ pub fn exemption_key(source: Cidr) -> String {
 }
 
 /// The number of the first entry that allows the source anything, or that of EC2's own last entry.
-fn first_allow(acl: &NetworkAcl, direction: Direction, source: Cidr) -> u16 {
+pub(crate) fn first_allow(acl: &NetworkAcl, direction: Direction, source: Cidr) -> u16 {
     let allows = |entry: &&AclEntry| {
         entry.direction == direction && entry.action == Action::Allow && (entry.cidr.contains(&source) || source.contains(&entry.cidr))
     };

@@ -66,11 +66,23 @@ pub fn value(until: Timestamp, reason: &str) -> String {
     tag_value(&format!("until={until} reason={}", reason.trim()))
 }
 
+/// The same until the end of a day, UTC.
+#[must_use]
+pub fn value_until_the_end_of(day: Date, reason: &str) -> String {
+    tag_value(&format!("until={day} reason={}", reason.trim()))
+}
+
+/// Whether a text says anything: a letter or a digit at least, which a tag can hold.
+#[must_use]
+pub fn is_reason(text: &str) -> bool {
+    text.contains(char::is_alphanumeric)
+}
+
 fn parse(value: &str, now: Timestamp) -> Result<(Timestamp, String), String> {
     const SHAPE: &str = "it is not of the form `until=2026-12-31 reason=CHG-1234`";
     let (until, reason) = value.trim().strip_prefix("until=").and_then(|rest| rest.split_once(' ')).ok_or(SHAPE)?;
     let reason = reason.trim_start().strip_prefix("reason=").ok_or(SHAPE)?.trim();
-    if !reason.contains(char::is_alphanumeric) {
+    if !is_reason(reason) {
         return Err("it gives no reason".to_owned());
     }
     let end = end(until).ok_or_else(|| format!("`{}` is neither a date nor an RFC 3339 time", Excerpt(until)))?;
@@ -161,6 +173,24 @@ mod tests {
         // Ninety days over a leap day are ninety days.
         assert!(matches!(at("2028-01-01T00:00:00Z", "until=2028-03-30 reason=x"), Exemption::Valid { .. }));
         assert!(matches!(at("2028-01-01T00:00:00Z", "until=2028-03-31 reason=x"), Exemption::Invalid { .. }));
+    }
+
+    #[test]
+    fn a_reason_in_any_script_makes_a_value_that_exempts() {
+        let until: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        for (given, kept) in [
+            ("CHG-1234", "CHG-1234"),
+            ("工事のため", "工事のため"),
+            ("Störung <bei> Müller; \"eilig\"", "Störung _bei_ Müller_ _eilig_"),
+            (" — 7 — ", "_ 7 _"),
+        ] {
+            assert!(is_reason(given));
+            assert_eq!(read(&value(until, given)), Exemption::Valid { until, reason: kept.to_owned() }, "{given}");
+        }
+        let longest = value(until, &"工".repeat(300));
+        assert_eq!(longest.chars().count(), 256);
+        assert!(matches!(read(&longest), Exemption::Valid { .. }));
+        assert!(!is_reason("—") && !is_reason("_ . :"));
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use std::fmt::Write;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use crate::change::Change;
-use crate::commands::{command, undo_command};
+use crate::commands::{restoring, undo_command};
 use crate::guardrail::Guardrail;
 use crate::id::Excerpt;
 use crate::plan::{Fate, Sketch, SketchLine};
@@ -12,9 +16,12 @@ use crate::trigger::Door;
 
 /// SNS takes fewer than 100 characters of subject ("Publish", `Subject`).
 const LONGEST_SUBJECT: usize = 99;
-/// A text for a person names at most so many resources, and so many lines of each; the JSON has them all.
+/// A text for a person names at most so many resources of which nothing was changed, and so many lines of each; the JSON has them all.
 const MOST_RESOURCES: usize = 20;
 const MOST_LINES: usize = 25;
+/// How long what is restored by the commands of a notice is exempt, from the day of the notice: who comes back from a weekend can still use
+/// them.
+const RESTORED_EXEMPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is told of, in the order of gravity.
 const TOLD: [Outcome; 5] = [Outcome::Failed, Outcome::Refused, Outcome::Changed, Outcome::WouldChange, Outcome::Exempt];
@@ -133,26 +140,36 @@ fn counts(response: &Response) -> String {
 }
 
 /// The text for a person: what was wrong, who did it, from where and when, what is done about it, what still is as it was, how to take
-/// it back (with this function, where the response has a seal), how to exempt it.
+/// it back (with this function, where the response has a seal), how to exempt it. `now` is the time of the notice.
 #[must_use]
-pub fn text(response: &Response, undo_function: &str) -> String {
+pub fn text(response: &Response, undo_function: &str, now: Timestamp) -> String {
     let mut text = String::new();
-    let told: Vec<&TargetResult> = response.results.iter().filter(|result| result.told).collect();
+    let exempt_until = now.saturating_add(RESTORED_EXEMPT).unwrap_or(now).to_zoned(TimeZone::UTC).date();
     paragraph(&mut text, &opening(response));
-    for result in told.iter().take(MOST_RESOURCES) {
-        section(&mut text, response, result);
+    // Whatever was changed is there, for those who get no more than this text must be able to take it back.
+    let mut room = MOST_RESOURCES;
+    let mut left = 0;
+    for result in response.results.iter().filter(|result| result.told) {
+        if room == 0 && !is_restorable(result) {
+            left += 1;
+            continue;
+        }
+        room = room.saturating_sub(1);
+        section(&mut text, response, result, exempt_until);
     }
-    if told.len() > MOST_RESOURCES {
-        paragraph(&mut text, &format!("… and {} more; the JSON of this notice has them all.", told.len() - MOST_RESOURCES));
+    if left > 0 {
+        paragraph(&mut text, &format!("… and {left} more of which nothing was changed; the JSON of this notice has them all."));
     }
     if response.seal.is_some() {
-        let what = match words(response.guardrail).exempt {
-            Some(_) => "Or have undo-change put all of it back and exempt it for a day; say why in `reason`:",
-            None => "Or have undo-change put all of it back; say why in `reason`:",
+        let how = match words(response.guardrail).exempt {
+            Some(_) => "Or have undo-change put all of it back and exempt it for a day; say why in `reason`",
+            None => "Or have undo-change put all of it back; say why in `reason`",
         };
-        paragraph(&mut text, &format!("{what}\n  {}", undo_command(response, undo_function)));
+        let command = undo_command(response, undo_function);
+        let file = if command.contains("notice.json") { ". `notice.json` is the JSON of this notice" } else { "" };
+        paragraph(&mut text, &format!("{how}{file}:\n  {command}"));
     }
-    let changing = told.iter().any(|result| matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
+    let changing = response.results.iter().any(|result| result.told && matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
     if let (true, Some(exempt)) = (changing, words(response.guardrail).exempt) {
         let key = response.guardrail.exemption_key();
         paragraph(&mut text, &format!("{exempt}:\n  {key}  =  until=<date, at most 90 days ahead> reason=<why>"));
@@ -211,7 +228,12 @@ fn opening(response: &Response) -> String {
     opening
 }
 
-fn section(text: &mut String, response: &Response, result: &TargetResult) {
+/// Whether there is something to take back.
+fn is_restorable(result: &TargetResult) -> bool {
+    !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed)
+}
+
+fn section(text: &mut String, response: &Response, result: &TargetResult, exempt_until: Date) {
     let words = words(response.guardrail);
     let name = result.sketch.name.as_ref().map(|name| format!(" ({})", Excerpt(name))).unwrap_or_default();
     let (word, label) = match result.outcome {
@@ -242,10 +264,14 @@ fn section(text: &mut String, response: &Response, result: &TargetResult) {
     if let Some(next) = what_next(response, result) {
         let _ = writeln!(lines, "\n  {next}");
     }
-    if !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed) {
-        lines.push_str("\n  To put it back as it was:\n");
-        for change in &result.undo {
-            let _ = writeln!(lines, "    {}", command(change, &response.region));
+    if is_restorable(result) {
+        let restoring = restoring(response.guardrail, &result.undo, &response.region, exempt_until);
+        // What was finished since must not lose the half that it stands on.
+        let when = if result.outcome == Outcome::Failed { "If no better news has come, to" } else { "To" };
+        let exempt = if restoring.exempts { format!(", exempt until {exempt_until}") } else { String::new() };
+        let _ = writeln!(lines, "\n  {when} put it back as it was{exempt}:");
+        for command in restoring.commands {
+            let _ = writeln!(lines, "    {command}");
         }
     }
     lines.truncate(lines.trim_end().len());

@@ -84,6 +84,16 @@ impl Rule {
     pub fn is_same(&self, other: &Rule) -> bool {
         self.direction == other.direction && self.traffic == other.traffic && self.source == other.source
     }
+
+    /// Whether this rule lets in all that the other does, by their own words: what a prefix list holds is not looked at.
+    #[must_use]
+    pub fn covers(&self, other: &Rule) -> bool {
+        let of_source = match (&self.source, &other.source) {
+            (Source::Cidr(one), Source::Cidr(other)) => one.contains(other),
+            (one, other) => one == other,
+        };
+        of_source && self.direction == other.direction && self.traffic.contains(other.traffic)
+    }
 }
 
 impl fmt::Display for Rule {

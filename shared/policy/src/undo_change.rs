@@ -27,12 +27,12 @@ use crate::flow_log::{FlowLog, Vpc};
 use crate::guardrail::Guardrail;
 use crate::id::{AccountId, FlowLogId, Region};
 use crate::ip_set::IpSet;
-use crate::network_acl::{AclEntry, NetworkAcl};
+use crate::network_acl::{AclEntry, Action, NetworkAcl};
 use crate::plan::{Fate, Plan, Sketch, SketchLine, Verdict};
 use crate::response::Mode;
 use crate::seal::Seal;
 use crate::security_group::{Direction, Rule, SecurityGroup, Tags, is_reserved};
-use crate::traffic::list;
+use crate::traffic::{Traffic, list};
 
 /// How long a response can be undone after it was sealed.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -208,13 +208,19 @@ impl Policy {
         let mut model = undoing.before_later();
         let (mut inverses, mut obstacles) = (Vec::new(), Vec::new());
         for inverse in undo(&undoing.changes) {
-            match judge(&model, &inverse) {
-                Standing::Already => {}
+            let obstacle = match judge(&model, &inverse, &inverses) {
+                Standing::Already => continue,
                 Standing::Open(inverse) => match model.make(&inverse) {
-                    Ok(()) => inverses.push(*inverse),
-                    Err(error) => obstacles.push(format!("{}: {error}", what(&inverse))),
+                    Ok(()) => {
+                        inverses.push(*inverse);
+                        continue;
+                    }
+                    Err(error) => format!("{}: {error}", what(&inverse)),
                 },
-                Standing::Obstructed(why) => obstacles.push(why),
+                Standing::Obstructed(why) => why,
+            };
+            if !obstacles.contains(&obstacle) {
+                obstacles.push(obstacle);
             }
         }
         if inverses.is_empty() && obstacles.is_empty() {
@@ -242,11 +248,7 @@ impl Policy {
         obstacles: &mut Vec<String>,
     ) -> (Vec<Change>, Vec<String>) {
         let mut remarks = Vec::new();
-        let exempts = matches!(
-            undoing.guardrail,
-            Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs | Guardrail::DenySource
-        );
-        if !exempts {
+        if !can_exempt(undoing.guardrail) {
             return (inverses, remarks);
         }
         if !self.exemptions {
@@ -256,33 +258,21 @@ impl Policy {
         let exemption = Wanted { until: undoing.until, value: exemption::value(undoing.until, &undoing.reason), now };
         let mut tags: BTreeSet<(String, String)> = BTreeSet::new();
         let mut changes: Vec<Change> = Vec::new();
-        for inverse in inverses {
-            match (undoing.guardrail, inverse) {
-                (Guardrail::RevokeAdminIngress, Change::AuthorizeRule(mut change)) => {
-                    exemption.add_to(&mut change.rule.tags, &Guardrail::RevokeAdminIngress.exemption_key());
+        for mut inverse in inverses {
+            match (exemption_place(undoing.guardrail, &inverse), &mut inverse) {
+                (Some(Place::Rule { key }), Change::AuthorizeRule(change)) => {
+                    exemption.add_to(&mut change.rule.tags, &key);
                     if change.rule.tags.keys().filter(|key| !is_reserved(key)).count() > MOST_TAGS {
                         obstacles.push(format!("{} has {MOST_TAGS} tags already, and no room for the exemption", change.rule));
                     }
                     remarks.push(format!("{} is exempt until {}", change.rule, undoing.until));
-                    changes.push(Change::AuthorizeRule(change));
                 }
-                (of, inverse) => {
-                    let key = of.exemption_key();
-                    tags.extend(match (of, &inverse) {
-                        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => Some((change.group_id.to_string(), key)),
-                        (Guardrail::EnableFlowLogs, Change::DeleteFlowLog(change)) => Some((change.vpc_id.to_string(), key)),
-                        (Guardrail::DenySource, Change::DeleteAclEntry(change)) => {
-                            Some((change.acl_id.to_string(), deny_source::exemption_key(change.cidr)))
-                        }
-                        // A denial that was extended ends as early as it did; it must not be extended again.
-                        (Guardrail::DenySource, Change::PutTag(tag)) if tag.previous.is_some() => {
-                            denial::read_key(&tag.key).map(|(_, source)| (tag.resource.clone(), deny_source::exemption_key(source)))
-                        }
-                        _ => None,
-                    });
-                    changes.push(inverse);
+                (Some(Place::Resource { id, key }), _) => {
+                    tags.insert((id, key));
                 }
+                _ => {}
             }
+            changes.push(inverse);
         }
         let mut first = Vec::new();
         for (resource, key) in tags {
@@ -306,6 +296,48 @@ impl Policy {
         }
         first.extend(changes);
         (first, remarks)
+    }
+}
+
+/// Where the exemption goes that keeps a guardrail from making a change again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the very rule that comes back, in the call that brings it.
+    Rule {
+        /// The tag's key.
+        key: String,
+    },
+    /// On a resource, before anything is taken back.
+    Resource {
+        /// Its id.
+        id: String,
+        /// The tag's key.
+        key: String,
+    },
+}
+
+fn can_exempt(guardrail: Guardrail) -> bool {
+    match guardrail {
+        Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup | Guardrail::EnableFlowLogs | Guardrail::DenySource => true,
+        Guardrail::LiftDenials | Guardrail::UndoChange => false,
+    }
+}
+
+/// The place for an inverse change of what this guardrail changed, where it needs one.
+pub(crate) fn exemption_place(of: Guardrail, inverse: &Change) -> Option<Place> {
+    let key = of.exemption_key();
+    let on = |id: &str, key| Some(Place::Resource { id: id.to_owned(), key });
+    match (of, inverse) {
+        (Guardrail::RevokeAdminIngress, Change::AuthorizeRule(_)) => Some(Place::Rule { key }),
+        (Guardrail::StripDefaultGroup, Change::AuthorizeRule(change)) => on(change.group_id.as_str(), key),
+        (Guardrail::EnableFlowLogs, Change::DeleteFlowLog(change)) => on(change.vpc_id.as_str(), key),
+        (Guardrail::DenySource, Change::DeleteAclEntry(change)) => on(change.acl_id.as_str(), deny_source::exemption_key(change.cidr)),
+        // A denial that was extended ends as early as it did; it must not be extended again.
+        (Guardrail::DenySource, Change::PutTag(tag)) if tag.previous.is_some() => {
+            let (_, source) = denial::read_key(&tag.key)?;
+            on(&tag.resource, deny_source::exemption_key(source))
+        }
+        _ => None,
     }
 }
 
@@ -338,11 +370,15 @@ impl Undoing {
     fn before_later(&self) -> Self {
         let mut model = self.clone();
         for changes in self.later.iter().rev() {
-            let mut next = model.clone();
+            let (mut next, mut made) = (model.clone(), Vec::new());
             let mut inverses = undo(changes).into_iter().filter(|change| self.has(resource(change)));
-            let all = inverses.all(|inverse| match judge(&next, &inverse) {
+            let all = inverses.all(|inverse| match judge(&next, &inverse, &made) {
                 Standing::Already => true,
-                Standing::Open(inverse) => next.make(&inverse).is_ok(),
+                Standing::Open(inverse) => {
+                    let is_made = next.make(&inverse).is_ok();
+                    made.push(*inverse);
+                    is_made
+                }
                 Standing::Obstructed(_) => false,
             });
             if all {
@@ -350,6 +386,40 @@ impl Undoing {
             }
         }
         model
+    }
+
+    /// Whether legitimate traffic has nothing but this rule to pass by. What was carved out of a rule goes when that rule is back; where it
+    /// is not, because the notice tells of a half-done change that was finished since, it must stay.
+    fn is_needed(&self, group: &SecurityGroup, carved: &Rule) -> bool {
+        if self.guardrail != Guardrail::RevokeAdminIngress {
+            return false;
+        }
+        let revoked =
+            |rule: &Rule| self.changes.iter().any(|change| matches!(change, Change::RevokeRule(change) if change.rule.is_same(rule)));
+        // Of the rule that this very result took away it is known that it let all of that in, whatever its prefix list holds by now.
+        let replaced = |rule: &Rule| revoked(rule) && rule.direction == carved.direction && rule.traffic.contains(carved.traffic);
+        let admits = |rule: &Rule| rule.covers(carved) || replaced(rule);
+        !group.rules.iter().any(|rule| !rule.is_same(carved) && admits(rule))
+    }
+
+    /// The entry that has no other memory than this tag: another delivery may have put it, or moved it, since. Where the denial's own entry
+    /// has just gone, another like it is somebody else's.
+    fn entry_remembered_by(&self, tag: &TagRemoval, made: &[Change]) -> Option<&AclEntry> {
+        let (direction, source) = denial::read_key(&tag.key)?;
+        let is_its_own = |change: &Change| {
+            matches!(change, Change::DeleteAclEntry(entry)
+                if entry.acl_id.as_str() == tag.resource && entry.direction == direction && entry.cidr == source)
+        };
+        if made.iter().any(is_its_own) {
+            return None;
+        }
+        let acl = self.acls.iter().find(|acl| acl.id.as_str() == tag.resource)?;
+        // One that an allow has overtaken denies nothing, and may be anybody's.
+        let overtaken = deny_source::first_allow(acl, direction, source);
+        let denies = |entry: &&AclEntry| {
+            entry.direction == direction && entry.action == Action::Deny && entry.traffic == Traffic::All && entry.cidr == source
+        };
+        acl.entries.iter().filter(denies).find(|entry| entry.number < overtaken)
     }
 
     fn has(&self, resource: &str) -> bool {
@@ -364,7 +434,8 @@ impl Undoing {
     }
 }
 
-fn judge(model: &Undoing, inverse: &Change) -> Standing {
+/// `made` are the inverse changes that the model has already.
+fn judge(model: &Undoing, inverse: &Change, made: &[Change]) -> Standing {
     let standing = match inverse {
         Change::AuthorizeRule(change) => judge_return(model, change),
         Change::RevokeRule(change) => judge_revocation(model, change),
@@ -373,7 +444,7 @@ fn judge(model: &Undoing, inverse: &Change) -> Standing {
         Change::PutAclEntry(change) => judge_entry(model, change, true),
         Change::DeleteAclEntry(change) => judge_entry(model, change, false),
         Change::PutTag(tag) => judge_tag(model, tag),
-        Change::DeleteTag(tag) => judge_tag_removal(model, tag),
+        Change::DeleteTag(tag) => judge_tag_removal(model, tag, made),
         Change::UpdateIpSet(change) => judge_ip_set(model, change),
     };
     standing.unwrap_or_else(|| Standing::Obstructed(format!("{} no longer exists", resource(inverse))))
@@ -409,9 +480,12 @@ fn judge_revocation(model: &Undoing, change: &RuleChange) -> Option<Standing> {
     let group = model.groups.iter().find(|group| group.id == change.group_id)?;
     match group.rules.iter().find(|rule| rule.is_same(&change.rule)) {
         None => Some(Standing::Already),
-        Some(there) if is_alike(there, &change.rule) => {
+        Some(there) if is_alike(there, &change.rule) && !model.is_needed(group, there) => {
             // With its id and all its tags, so that undoing this brings back just this.
             open(Change::RevokeRule(RuleChange { group_id: change.group_id.clone(), rule: there.clone() }))
+        }
+        Some(there) if is_alike(there, &change.rule) => {
+            obstructed(format!("the rule that {there} was carved from is no longer in {}, so nothing else lets that in", group.id))
         }
         Some(there) => obstructed(format!("{there} of {} has another description or other tags by now", group.id)),
     }
@@ -456,6 +530,10 @@ fn judge_entry(model: &Undoing, change: &AclEntryChange, is_put: bool) -> Option
             there.traffic,
             there.cidr
         )),
+        (true, None) if !acl.tags.contains_key(&denial::key(change.direction, change.cidr)) => Standing::Obstructed(format!(
+            "the denial of {} in {} has ended since, and an entry without its tag nobody would lift",
+            change.cidr, acl.id
+        )),
         (true, None) => Standing::Open(Box::new(Change::PutAclEntry(change.clone()))),
         (false, Some(there)) if *there == entry => Standing::Open(Box::new(Change::DeleteAclEntry(change.clone()))),
         (false, _) => Standing::Already,
@@ -473,10 +551,20 @@ fn judge_tag(model: &Undoing, tag: &TagChange) -> Option<Standing> {
     obstructed(format!("the tag {} of {} was changed since", tag.key, tag.resource))
 }
 
-fn judge_tag_removal(model: &Undoing, tag: &TagRemoval) -> Option<Standing> {
+fn judge_tag_removal(model: &Undoing, tag: &TagRemoval, made: &[Change]) -> Option<Standing> {
     match model.tags_of(&tag.resource)?.get(&tag.key) {
         None => Some(Standing::Already),
-        Some(there) if *there == tag.value => open(Change::DeleteTag(tag.clone())),
+        Some(there) if *there == tag.value => match model.entry_remembered_by(tag, made) {
+            None => open(Change::DeleteTag(tag.clone())),
+            Some(entry) => obstructed(format!(
+                "entry {} ({}) of {} denies {} still, and without the tag {} nobody would lift it",
+                entry.number,
+                way(entry.direction),
+                tag.resource,
+                entry.cidr,
+                tag.key
+            )),
+        },
         Some(_) => obstructed(format!("the tag {} of {} was changed since", tag.key, tag.resource)),
     }
 }

@@ -19,7 +19,7 @@ where
     G: Gateway,
     P: Fn(&G::State, Timestamp, usize) -> Plan,
 {
-    pub(crate) async fn handle_batch(&self, batch: &Batch, own: &Own, deadline: Deadline) -> Result<Value, Failure> {
+    pub(crate) async fn handle_batch(&self, batch: &Batch, own: &Own, deadline: Deadline, turns: &mut usize) -> Result<Value, Failure> {
         let mut responses: Vec<Value> = Vec::new();
         let mut length = 0;
         let mut failures: Vec<Value> = Vec::new();
@@ -31,7 +31,7 @@ where
                 Err(Failure::out_of_time())
             } else {
                 match message.read(own) {
-                    Ok(reading) => self.handle(reading, own, deadline).await,
+                    Ok(reading) => self.handle(reading, own, deadline, turns).await,
                     Err(error) => Err(Failure::from(error)),
                 }
             };

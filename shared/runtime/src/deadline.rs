@@ -70,13 +70,16 @@ impl Deadline {
         timeout_at(self.looking, part).await.unwrap_or_else(|_| Err(AwsError::out_of_time()))
     }
 
+    /// One of so many equal parts of the time to tell.
+    pub(crate) fn share(self, parts: usize) -> Duration {
+        self.telling.saturating_duration_since(Instant::now()) / u32::try_from(parts.max(1)).unwrap_or(u32::MAX)
+    }
+
     /// One of `left` notices that have yet to be told, cut off when its share of the time is over. A way that must leave time for
     /// `another` gets the half of it.
     pub(crate) async fn tell<T>(self, left: usize, another: bool, part: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
-        let now = Instant::now();
-        let parts = u32::try_from(left.max(1)).unwrap_or(u32::MAX).saturating_mul(if another { 2 } else { 1 });
-        let share = self.telling.saturating_duration_since(now) / parts;
-        timeout_at(now + share, part).await.unwrap_or_else(|_| Err(AwsError::out_of_time()))
+        let share = self.share(left.max(1).saturating_mul(if another { 2 } else { 1 }));
+        timeout_at(Instant::now() + share, part).await.unwrap_or_else(|_| Err(AwsError::out_of_time()))
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Errand<'a> {
     pub trigger: &'a Trigger,
     /// When to have finished.
     pub deadline: Deadline,
+    /// How many targets this invocation has changed, or tried to, for messages that came before in the same batch.
+    pub begun: usize,
 }
 
 /// One kind of resource: how to find it, read it, and change it. This is where AWS is spoken to. It is no seam for tests: those fake AWS
@@ -97,6 +99,13 @@ pub enum Interrupted {
         /// The changes of calls that succeeded.
         made: Vec<Change>,
     },
+    /// A rule was edited after it was read, and was put back as its owner has it by now: look again.
+    Edited {
+        /// What was found.
+        error: AwsError,
+        /// What had been put in for the rule as it was. It must go, or it lets in what the owner no longer wants.
+        unwanted: Vec<Change>,
+    },
     /// There was no time for the next call.
     OutOfTime {
         /// The changes of calls that succeeded.
@@ -110,7 +119,10 @@ impl Interrupted {
     /// What AWS said.
     pub(crate) fn into_error(self) -> AwsError {
         match self {
-            Interrupted::Moved { error, .. } | Interrupted::NoRoom { error, .. } | Interrupted::Failed(error) => error,
+            Interrupted::Moved { error, .. }
+            | Interrupted::NoRoom { error, .. }
+            | Interrupted::Edited { error, .. }
+            | Interrupted::Failed(error) => error,
             Interrupted::OutOfTime { .. } => AwsError::out_of_time(),
         }
     }

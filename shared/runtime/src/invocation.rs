@@ -78,14 +78,15 @@ where
         let deadline = Deadline::of(context.deadline());
         let account = account_of(&context.invoked_function_arn)?;
         let own = Own { guardrail: self.guardrail, account, region: self.common.region.clone(), role_arn: self.common.role_arn.clone() };
+        let mut turns = self.common.max_changes;
         match palisade_trigger::batch(payload)? {
-            Some(batch) => self.handle_batch(&batch, &own, deadline).await,
-            None => self.handle(palisade_trigger::read(payload, &own)?, &own, deadline).await,
+            Some(batch) => self.handle_batch(&batch, &own, deadline, &mut turns).await,
+            None => self.handle(palisade_trigger::read(payload, &own)?, &own, deadline, &mut turns).await,
         }
     }
 
-    /// One delivery of news, whatever it came in.
-    pub(crate) async fn handle(&self, reading: Reading, own: &Own, deadline: Deadline) -> Result<Value, Failure> {
+    /// One delivery of news, whatever it came in. `turns` is how many targets this invocation may still change.
+    pub(crate) async fn handle(&self, reading: Reading, own: &Own, deadline: Deadline, turns: &mut usize) -> Result<Value, Failure> {
         let trigger = match reading {
             Reading::Trigger(trigger) => trigger,
             Reading::Ignored { cause, why, asker } => {
@@ -100,7 +101,7 @@ where
         };
         let mode = if trigger.dry_run { Mode::DryRun } else { self.common.mode };
         let mut response = self.response(own, mode, trigger.cause.clone());
-        response.results = Box::pin(self.results(own, mode, &trigger, deadline)).await;
+        response.results = Box::pin(self.results(own, mode, &trigger, deadline, turns)).await;
         for result in &mut response.results {
             result.told = is_told(result, trigger.cause.door);
         }
@@ -112,7 +113,7 @@ where
         if trigger.targets == Targets::Sweep {
             response.results.retain(|result| result.outcome != Outcome::Compliant);
         }
-        let response = self.publisher.seal(response).await;
+        let response = self.publisher.seal(response, deadline).await;
         // The notice first: it says what was done, and an answer only what is.
         let notice = self.publisher.publish(&response, deadline).await;
         let asker = match &trigger.asker {
@@ -146,7 +147,7 @@ where
                 satisfied.extend(controls.filter(|control| state.satisfies(*control)).map(|control| (resource.clone(), control)));
             }
         };
-        let errand = Errand { own: &own.account, trigger, deadline };
+        let errand = Errand { own: &own.account, trigger, deadline, begun: 0 };
         // What can't be read now is not resolved, but noted.
         let unread = deadline.look(self.gateway.find(&errand, &mut look)).await.err();
         let mut problems: Vec<String> = unread.map(|error| format!("it could not be read again: {error}")).into_iter().collect();
@@ -178,18 +179,20 @@ where
     }
 
     /// One result for each target, in the order in which they were found.
-    async fn results(&self, own: &Own, mode: Mode, trigger: &Trigger, deadline: Deadline) -> Vec<TargetResult> {
-        let (mut results, mut work) = self.survey(own, trigger, deadline).await;
+    async fn results(&self, own: &Own, mode: Mode, trigger: &Trigger, deadline: Deadline, turns: &mut usize) -> Vec<TargetResult> {
+        let begun = self.common.max_changes.saturating_sub(*turns);
+        let (mut results, mut work) = self.survey(own, trigger, deadline, begun).await;
         if let Some(wait) = until_reads_are_new(&trigger.cause)
             && work.is_empty()
             && deadline.leaves(wait)
         {
             tokio::time::sleep(wait).await;
-            (results, work) = self.survey(own, trigger, deadline).await;
+            (results, work) = self.survey(own, trigger, deadline, begun).await;
         }
         // Worst first; where they are as bad as each other, by name, so that a second run chooses alike.
         work.sort_by(|a, b| b.plan.exposure.cmp(&a.plan.exposure).then_with(|| a.resource.cmp(&b.resource)));
         let mut rehearsed: Vec<Change> = Vec::new();
+        let changing = work.len();
         for (rank, Work { at, resource, mut state, mut plan }) in work.into_iter().enumerate() {
             if G::SHARED && mode == Mode::DryRun && rank > 0 {
                 // As if the targets before had been changed.
@@ -198,7 +201,7 @@ where
                 }
                 plan = (self.policy)(&state, Timestamp::now(), 0);
             }
-            let done = if rank >= self.common.max_changes {
+            let done = if rank >= *turns {
                 self.over_the_blast_radius(mode, &resource, plan)
             } else if rank > 0 && !deadline.leaves(FOR_ONE_TARGET) {
                 out_of_time(self.guardrail, mode, &resource, plan)
@@ -212,12 +215,19 @@ where
             rehearsed.extend(done.changes.iter().cloned());
             results.push((at, done));
         }
+        *turns = turns.saturating_sub(changing);
         results.sort_by_key(|(at, _)| *at);
         results.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Reads every target and plans for it: those that are settled by that, and those that need changing.
-    async fn survey(&self, own: &Own, trigger: &Trigger, deadline: Deadline) -> (Vec<(usize, TargetResult)>, Vec<Work<G::State>>) {
+    async fn survey(
+        &self,
+        own: &Own,
+        trigger: &Trigger,
+        deadline: Deadline,
+        begun: usize,
+    ) -> (Vec<(usize, TargetResult)>, Vec<Work<G::State>>) {
         let now = Timestamp::now();
         let mut settled: Vec<(usize, TargetResult)> = Vec::new();
         let mut work: Vec<Work<G::State>> = Vec::new();
@@ -247,7 +257,7 @@ where
             found(Found { resource: resource.clone(), observed: Ok(Observed::Gone) });
             return (settled, work);
         }
-        let errand = Errand { own: &own.account, trigger, deadline };
+        let errand = Errand { own: &own.account, trigger, deadline, begun };
         let searched = async { Ok(self.gateway.find(&errand, &mut found).await) };
         let (outcome, why) = match deadline.act(searched).await {
             Ok(Ok(())) => return (settled, work),
@@ -294,7 +304,11 @@ where
             1 => "1 target".to_owned(),
             n => format!("{n} targets"),
         };
-        let why = format!("over the blast radius: one invocation changes at most {most} (PALISADE_MAX_CHANGES), and others are worse");
+        let others = match self.guardrail {
+            Guardrail::UndoChange => "others came first",
+            _ => "others are worse or came first",
+        };
+        let why = format!("over the blast radius: one invocation changes at most {most} (PALISADE_MAX_CHANGES), and {others}");
         left(self.guardrail, mode, resource, plan, &why)
     }
 

@@ -1,6 +1,7 @@
 //! Notices: to SNS, failing that to a queue and the log, failing that into the function's error. Never nowhere.
 
 use aws_sdk_sns::types::MessageAttributeValue;
+use jiff::Timestamp;
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::notice::{short_text, subject, text};
 use palisade_policy::response::{Outcome, Response};
@@ -14,6 +15,9 @@ use crate::settings::Common;
 /// SNS takes 256 KiB, attributes and all ("Publish", `Message`), and so do a queue and a line of the log, where the message is escaped
 /// once and twice more.
 const LONGEST_MESSAGE: usize = 100_000;
+
+/// Of the time to tell, a seal may take so small a part: the notice itself is what people wait for.
+const FOR_SEALS: usize = 3;
 
 /// The way to the topic and to the queue.
 pub(crate) struct Publisher {
@@ -45,8 +49,8 @@ impl Publisher {
     }
 
     /// Seals a response that tells of changes.
-    pub(crate) async fn seal(&self, response: Response) -> Response {
-        self.sealer.seal(response).await
+    pub(crate) async fn seal(&self, response: Response, deadline: Deadline) -> Response {
+        self.sealer.seal(response, deadline.share(FOR_SEALS)).await
     }
 
     /// Publishes what there is to tell, in as many notices as SNS needs.
@@ -61,7 +65,10 @@ impl Publisher {
         for (at, (part, gravest)) in parts.into_iter().enumerate() {
             let left = number - at;
             // Each must be undone without the others. Where KMS did not seal the whole, it is not asked again: people are waiting.
-            let part = if several && part.seal.is_some() { self.seal(part).await } else { part };
+            let part = match several && part.seal.is_some() {
+                true => self.sealer.seal(part, deadline.share(left.saturating_mul(FOR_SEALS))).await,
+                false => part,
+            };
             let notice = notice(&part, gravest, &self.undo_function);
             if let Err(error) = deadline.tell(left, true, self.send(&notice)).await
                 && let Err(second) = self.fall_back(&notice, &error, deadline, left).await
@@ -115,7 +122,10 @@ impl Publisher {
 fn undo_function(guardrail: Guardrail) -> String {
     let own = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let undo = Guardrail::UndoChange.id();
-    if own.contains(guardrail.id()) { own.replace(guardrail.id(), undo) } else { undo.to_owned() }
+    match own.rsplit_once(guardrail.id()) {
+        Some((before, after)) => format!("{before}{undo}{after}"),
+        None => undo.to_owned(),
+    }
 }
 
 /// What each notice of a response tells of, and its gravest outcome: one has it all, none is there where there is nothing to tell, and there
@@ -140,7 +150,8 @@ fn parts(response: &Response, undo_function: &str) -> Vec<(Response, Outcome)> {
 
 fn notice(response: &Response, gravest: Outcome, undo_function: &str) -> Notice {
     let json = serde_json::to_string(response).unwrap_or_default();
-    let message = json!({"default": json, "email": text(response, undo_function), "sms": short_text(response)}).to_string();
+    let message =
+        json!({"default": json, "email": text(response, undo_function, Timestamp::now()), "sms": short_text(response)}).to_string();
     Notice {
         subject: subject(response),
         message,

@@ -27,14 +27,15 @@ impl Sealer {
         Self { kms: clients.kms(), key_arn }
     }
 
-    /// Seals a response that tells of changes, in place of any seal that it has. Where KMS does not, the response says so: people must be
-    /// told all the same.
-    pub(crate) async fn seal(&self, mut response: Response) -> Response {
+    /// Seals a response that tells of changes, in place of any seal that it has. Where KMS does not, within `share` of the time, the response
+    /// says so: people must be told all the same.
+    pub(crate) async fn seal(&self, mut response: Response, share: Duration) -> Response {
         response.seal = None;
         let Some(key_arn) = self.key_arn.as_deref().filter(|_| response.has_changes()) else { return response };
-        let sealed = match tokio::time::timeout(LONGEST_WAIT, self.make(key_arn, &response)).await {
+        let wait = share.min(LONGEST_WAIT);
+        let sealed = match tokio::time::timeout(wait, self.make(key_arn, &response)).await {
             Ok(sealed) => sealed,
-            Err(_) => Err(AwsError::unreadable(GENERATE, format!("no answer within {} s", LONGEST_WAIT.as_secs()))),
+            Err(_) => Err(AwsError::unreadable(GENERATE, format!("no answer within {} ms", wait.as_millis()))),
         };
         match sealed {
             Ok(seal) => response.seal = Some(seal),

@@ -5,6 +5,7 @@
 
 use jiff::SignedDuration;
 use palisade_policy::change::{Change, undo};
+use palisade_policy::exemption::is_reason;
 use palisade_policy::id::{Excerpt, printable};
 use palisade_policy::response::Mode;
 use palisade_policy::seal::{Seal, message_of};
@@ -19,7 +20,8 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 const USUAL: SignedDuration = SignedDuration::from_hours(24);
 /// What a tag can hold of a reason, besides the time.
 const LONGEST_REASON: usize = 200;
-/// How often a response may be wrapped: the queue's input holds a message, which holds texts, one of which is the response.
+/// How often a response may be wrapped: the text of the queue's input, which holds the text of a message, which holds texts, one of which is
+/// the response.
 const WRAPPINGS: usize = 5;
 
 pub(crate) fn read(payload: &Value) -> Result<Request, TriggerError> {
@@ -39,6 +41,9 @@ fn reason(payload: &Value) -> Result<String, TriggerError> {
     match text.chars().count() {
         0 => Err(wrong("reason", "is empty")),
         length if length > LONGEST_REASON => Err(wrong("reason", format!("is longer than {LONGEST_REASON} characters"))),
+        _ if !is_reason(text) => {
+            Err(wrong("reason", "has no letter and no digit: say why, such as `CHG-1234`; it goes into the exemption"))
+        }
         _ if text.chars().any(|c| printable(c) != c) => Err(wrong("reason", "has characters that can't be printed")),
         _ => Ok(text.to_owned()),
     }
@@ -95,7 +100,7 @@ fn given(payload: &Value) -> Result<Given, TriggerError> {
 /// `aws sns publish`; or the text of either.
 fn unwrapped(wrapped: &Value) -> Result<Value, TriggerError> {
     let mut value = wrapped.clone();
-    for _ in 0..WRAPPINGS {
+    for _ in 0..=WRAPPINGS {
         value = match value {
             Value::Object(_) if value.get("guardrail").is_some() => return Ok(value),
             Value::Object(mut object) => match ["Message", "default"].into_iter().find_map(|name| object.remove(name)) {

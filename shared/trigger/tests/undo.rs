@@ -77,6 +77,8 @@ fn what_is_sealed_does_not_depend_on_the_wrapping() {
         json!(text),
         json!({"Type": "Notification", "Message": text}),
         json!({"TopicArn": "arn:…", "Message": json!({"default": text, "email": "…"}).to_string(), "MessageStructure": "json"}),
+        // The body of the failure queue as `aws sqs receive-message` prints it: a text of a text of a text.
+        json!(json!({"TopicArn": "arn:…", "Message": json!({"default": text, "email": "…"}).to_string()}).to_string()),
     ] {
         assert_eq!(message(wrapped.clone()), plain, "{wrapped}");
     }
@@ -88,6 +90,7 @@ fn what_cannot_be_undone_is_an_error_that_names_the_member() {
         (without("/undo"), "`undo` is missing"),
         (without("/reason"), "`reason` is missing"),
         (with("/reason", json!(" ")), "`reason` is empty"),
+        (with("/reason", json!("—")), "`reason` has no letter and no digit"),
         (with("/reason", json!(1234)), "`reason` is not a text"),
         (with("/reason", json!("x".repeat(201))), "`reason` is longer than 200 characters"),
         (with("/reason", json!("a\nb")), "`reason` has characters that can't be printed"),

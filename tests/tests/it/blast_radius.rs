@@ -87,3 +87,18 @@ fn only_a_call_that_says_so_changes_anything() {
         assert!(!act.calls.iter().any(|call| call.is_mutation()), "{:?}", act.calls);
     });
 }
+
+#[test]
+fn the_messages_of_one_batch_share_the_blast_radius() {
+    block_on(async {
+        let scene = Scene::with("revoke-admin-ingress/sqs-batch-with-a-message-that-is-spoilt", &[("PALISADE_MAX_CHANGES", "1")]).await;
+        for mode in [Mode::DryRun, Mode::Enforce] {
+            let act = scene.function(mode, Vec::new()).await.deliver().await;
+            let results: Vec<Value> =
+                act.responses().iter().flat_map(|response| response["results"].as_array().cloned().unwrap_or_default()).collect();
+            let outcomes: Vec<usize> = by_outcome(&results).values().map(Vec::len).collect();
+            assert_eq!(by_outcome(&results).into_keys().collect::<Vec<_>>(), ["changed", "refused"], "{mode}: {results:?}");
+            assert_eq!(outcomes, [1, 1], "{mode}: {results:?}");
+        }
+    });
+}

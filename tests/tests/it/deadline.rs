@@ -1,12 +1,14 @@
 //! Lambda ends a function that is out of time. By then it has told of everything that it did, and nothing is half done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_policy::response::Mode;
 use palisade_tests::lambda::Answer;
 use palisade_tests::replay::{Act, shown};
-use palisade_tests::stub::{Fault, How};
+use palisade_tests::stub::{Fault, Gate, How};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::scene::{Function, Scene, block_on, error, the_result};
 
@@ -84,6 +86,33 @@ fn a_target_that_turns_out_slow_is_taken_back_to_where_it_was() {
                 "{case}"
             );
         }
+    });
+}
+
+#[test]
+fn what_another_run_stands_on_by_now_is_not_taken_back() {
+    block_on(async {
+        let scene = Scene::of("range-20-25").await;
+        let gate = Arc::new(Gate::default());
+        let mut slow = scene.watched(Vec::new(), &gate).await;
+        let begun = Instant::now();
+        let meanwhile = async {
+            // The pieces are in. Another run finds them there, and revokes the old rule.
+            gate.reached().await;
+            assert_eq!(the_result(&scene.enforce().await)["outcome"], "changed");
+            // By now the first has no time for another call.
+            tokio::time::sleep_until(begun + Duration::from_secs(4)).await;
+            loop {
+                gate.open();
+                gate.reached().await;
+            }
+        };
+        let act = tokio::select! {
+            act = deliver_in(SHORT, &mut slow) => act,
+            () = meanwhile => unreachable!(),
+        };
+        assert_eq!(scene.rules().await, scene.expected_rules(), "{:?}", act.answer);
+        assert_eq!(the_result(&act)["outcome"], "changed", "{:?}", act.answer);
     });
 }
 

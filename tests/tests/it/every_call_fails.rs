@@ -19,7 +19,7 @@ use crate::packets::wrong_on_the_way;
 use crate::scene::{Function, Scene, block_on};
 
 /// Where there is something to do, and much to go wrong. A guardrail joins by a line.
-const CASES: [&str; 14] = [
+const CASES: [&str; 17] = [
     "revoke-admin-ingress/range-20-25",
     "revoke-admin-ingress/descriptions-and-tags-survive",
     "revoke-admin-ingress/prefix-list-holds-the-world",
@@ -34,6 +34,9 @@ const CASES: [&str; 14] = [
     "deny-source/alarm-whose-flow-logs-show-the-source",
     "lift-denials/denials-that-have-ended",
     "lift-denials/ip-sets-that-have-ended",
+    "undo-change/a-revoked-rule",
+    "undo-change/a-default-group",
+    "undo-change/a-denial",
 ];
 
 /// A way in which a call fails.
@@ -59,7 +62,8 @@ const WAYS: [Way; 7] = [Way::Throttled, Way::Stumbles, Way::Silent, Way::Reset, 
 
 impl Way {
     fn how(self, action: &str) -> How {
-        let json = ["GetIPSet", "UpdateIPSet", "StartQuery", "GetQueryResults", "StopQuery", "SendMessage"].contains(&action);
+        let json = ["GetIPSet", "UpdateIPSet", "StartQuery", "GetQueryResults", "StopQuery", "SendMessage", "VerifyMac", "GenerateMac"]
+            .contains(&action);
         let refuse = |status, code| How::Refuse { status, code };
         match self {
             Way::Throttled if json => refuse(400, "ThrottlingException"),

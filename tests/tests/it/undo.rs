@@ -15,7 +15,7 @@ use palisade_tests::lambda_api::LambdaApi;
 use palisade_tests::local_aws::aws_cli;
 use palisade_tests::proxy::{Call, Proxy};
 use palisade_tests::replay::{self, Act};
-use palisade_tests::stub::Fault;
+use palisade_tests::stub::{Fault, Gate, How};
 use palisade_tests::world::{Made, Resource};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -391,6 +391,81 @@ fn a_group_without_room_is_left_as_it_is() {
     });
 }
 
+#[test]
+fn what_was_half_done_and_finished_since_is_not_taken_back_alone() {
+    block_on(async {
+        let scene = Scene::with(CARVED, &[KEY]).await;
+        let before = state(&scene.made).await;
+        let denied = refuse("RevokeSecurityGroupIngress", 1..=99, 403, "UnauthorizedOperation");
+        let half = scene.function(Mode::Enforce, vec![denied]).await.deliver().await;
+        assert_eq!(outcomes(&half), ["failed"]);
+        let rest = scene.enforce().await;
+        let after = state(&scene.made).await;
+        let mut undo = Undo::of(&scene.case, &scene.made, vec![]).await;
+        // The first notice tells of the pieces alone, and by now nothing else lets in what they do.
+        let refused = the_result(&undo.undo(&half.response().unwrap()).await);
+        assert_eq!(refused["outcome"], "refused", "{refused}");
+        assert!(refused["reason"].as_str().unwrap().contains("was carved from is no longer in"), "{refused}");
+        assert_eq!(state(&scene.made).await, after);
+        // The later one first, and then it can go.
+        for notice in [rest, half] {
+            assert_eq!(outcomes(&undo.undo(&notice.response().unwrap()).await), ["changed"]);
+        }
+        assert_eq!(state(&scene.made).await, before);
+    });
+}
+
+#[test]
+fn what_cannot_be_restored_leaves_no_exemption_behind() {
+    block_on(async {
+        for (case, action) in [
+            ("strip-default-group/modify-rules", "AuthorizeSecurityGroupIngress"),
+            ("enable-flow-logs/create-vpc", "DeleteFlowLogs"),
+            ("deny-source/one-source-by-direct-call", "DeleteNetworkAclEntry"),
+        ] {
+            let (scene, _, response) = enforced(case).await;
+            let before = scene.made.read().await.unwrap();
+            let mut undo = Undo::of(&scene.case, &scene.made, vec![refuse(action, 1..=99, 403, "UnauthorizedOperation")]).await;
+            let result = the_result(&undo.undo(&response).await);
+            assert_eq!(result["outcome"], "failed", "{case}: {result}");
+            assert!(result["reason"].as_str().unwrap().contains("nothing was changed"), "{case}: {result}");
+            assert_eq!(scene.made.read().await.unwrap(), before, "{case}");
+        }
+    });
+}
+
+#[test]
+fn two_who_undo_the_same_at_once_restore_it_once() {
+    block_on(async {
+        for (case, action) in [
+            (CARVED, "RevokeSecurityGroupIngress"),
+            ("strip-default-group/modify-rules", "AuthorizeSecurityGroupIngress"),
+            ("enable-flow-logs/create-vpc", "DeleteFlowLogs"),
+            ("deny-source/one-source-by-direct-call", "DeleteNetworkAclEntry"),
+        ] {
+            let scene = Scene::with(case, &[KEY]).await;
+            let before = state(&scene.made).await;
+            let response = scene.enforce().await.response().unwrap();
+            let gate = Arc::new(Gate::default());
+            let held = Fault { action, calls: 1..=1, how: How::Wait(Arc::clone(&gate)) };
+            let mut slow = Undo::of(&scene.case, &scene.made, vec![held]).await;
+            let mut quick = Undo::of(&scene.case, &scene.made, vec![]).await;
+            let meanwhile = async {
+                gate.reached().await;
+                let act = quick.undo(&response).await;
+                gate.open();
+                act
+            };
+            let (of_slow, of_quick) = tokio::join!(slow.undo(&response), meanwhile);
+            for act in [of_slow, of_quick] {
+                let outcomes = outcomes(&act);
+                assert!(outcomes == ["changed"] || outcomes == ["compliant"], "{case}: {:?}", act.answer);
+            }
+            assert_eq!(state(&scene.made).await, before, "{case}");
+        }
+    });
+}
+
 /// Runs a command of a notice as a person would, in a shell with the AWS CLI.
 pub(crate) async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -407,7 +482,7 @@ pub(crate) async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> S
     said
 }
 
-const WITH_COMMANDS: [&str; 8] = [
+const WITH_COMMANDS: [&str; 9] = [
     CARVED,
     "revoke-admin-ingress/descriptions-and-tags-survive",
     "revoke-admin-ingress/prefix-list-holds-the-world",
@@ -415,6 +490,7 @@ const WITH_COMMANDS: [&str; 8] = [
     "enable-flow-logs/create-vpc",
     "deny-source/one-source-by-direct-call",
     "deny-source/ip-sets-take-turns",
+    "deny-source/ip-sets-take-the-source-too",
     "lift-denials/denials-that-have-ended",
 ];
 
@@ -424,7 +500,8 @@ fn the_commands_of_a_notice_restore_what_was_there() {
         for case in WITH_COMMANDS {
             let scene = Scene::with(case, &[KEY]).await;
             let before = state(&scene.made).await;
-            let act = scene.function(Mode::Enforce, vec![]).await.deliver().await;
+            let mut function = scene.function(Mode::Enforce, vec![]).await;
+            let act = function.deliver().await;
             assert_ne!(state(&scene.made).await, before, "{case}");
             let commands: Vec<&str> = act.notices[0].email.lines().filter_map(|line| line.strip_prefix("    aws ")).collect();
             assert!(!commands.is_empty(), "{case}: {}", act.notices[0].email);
@@ -432,6 +509,11 @@ fn the_commands_of_a_notice_restore_what_was_there() {
                 in_a_shell(&format!("aws {command}"), &scene.made.endpoint(), "http://127.0.0.1:9").await;
             }
             assert_eq!(state(&scene.made).await, before, "{case}");
+            // The commands have woken the guardrail, and must not have to fight it.
+            if act.notices[0].email.contains(", exempt until ") {
+                function.deliver().await;
+                assert_eq!(state(&scene.made).await, before, "{case}, at the next event");
+            }
         }
     });
 }

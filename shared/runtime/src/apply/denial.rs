@@ -42,6 +42,9 @@ pub(crate) async fn apply(ec2: &Client, waf: &Waf, sets: &[IpSet], changes: &[Ch
             return Err(interrupted(error, made));
         }
         made.push(change.clone());
+        if matches!(change, Change::UpdateIpSet(_)) {
+            tokio::time::sleep(BETWEEN_UPDATES).await;
+        }
     }
     Ok(())
 }
@@ -201,9 +204,7 @@ async fn update_ip_set(waf: &Waf, sets: &[IpSet], change: &IpSetChange) -> Resul
     let addresses = locked.set.addresses.iter().map(ToString::to_string).collect();
     let call = waf.client(&change.arn).update_ip_set().name(parts.name).id(parts.id).scope(Scope::from(parts.scope));
     let call = call.set_description(description).set_addresses(Some(addresses)).lock_token(locked.token);
-    call.send().await.map_err(|error| AwsError::new(OPERATION, &error))?;
-    tokio::time::sleep(BETWEEN_UPDATES).await;
-    Ok(())
+    call.send().await.map(drop).map_err(|error| AwsError::new(OPERATION, &error))
 }
 
 fn sorted(blocks: &[Cidr]) -> Vec<Cidr> {

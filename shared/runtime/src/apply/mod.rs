@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use palisade_policy::change::{Change, undo};
+use palisade_policy::exemption;
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::id::AccountId;
 use palisade_policy::plan::{Plan, Sketch, Verdict};
@@ -32,13 +33,40 @@ pub(crate) struct Enforcement<'a, G: Gateway, P> {
     pub(crate) deadline: Deadline,
 }
 
+/// What came of taking back what was put in.
+enum TakenBack<S> {
+    /// It is out again.
+    All,
+    /// Somebody has taken away meanwhile what it was put in for, and stands on it: it is in, and this is the state.
+    Needed(S),
+}
+
+/// Why a target could not be changed.
+struct Trouble {
+    text: String,
+    /// Whether a call was left without an answer, and may take effect yet.
+    lost: bool,
+}
+
+impl From<&AwsError> for Trouble {
+    fn from(error: &AwsError) -> Self {
+        Self { text: error.to_string(), lost: error.is_lost() }
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Self {
+        Self { text, lost: false }
+    }
+}
+
 /// What has been tried on the target so far.
 struct Attempts {
     /// What a person is told: the plan that began it, unless that one was given up for another.
     told: Plan,
     /// Every change that was tried and not taken back.
     changes: Vec<Change>,
-    /// What was authorised for a rule that somebody else took away meanwhile.
+    /// What was authorised for a rule that was gone when it was to be revoked.
     orphans: Vec<Change>,
 }
 
@@ -61,6 +89,8 @@ where
             landed |= match &applied {
                 Ok(()) => true,
                 Err(Interrupted::Moved { error, made }) => error.is_lost() || !made.is_empty(),
+                // Others may have gone in the same call.
+                Err(Interrupted::Edited { .. }) => true,
                 // What these made is taken back, or told of.
                 Err(Interrupted::NoRoom { .. } | Interrupted::OutOfTime { .. } | Interrupted::Failed(_)) => false,
             };
@@ -68,42 +98,57 @@ where
                 Ok(()) => match verify(self.gateway, self.own, &state, &plan.changes, self.deadline).await {
                     Ok(Verified::All(state)) => return self.changed(tried, plan, &state),
                     Ok(Verified::Gone) => return gone(self.resource, tried.told),
-                    Ok(Verified::Not(change)) => AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change))),
+                    Ok(Verified::Not(change)) => not_shown(&change),
                     Err(error) => error,
                 },
                 Err(Interrupted::Moved { error, made }) => {
-                    if !error.is_lost() {
+                    if error.code().is_some_and(|code| code.ends_with(".NotFound")) {
                         tried.orphans = made.into_iter().filter(|change| matches!(change, Change::AuthorizeRule(_))).collect();
                     }
                     error
                 }
-                Err(Interrupted::OutOfTime { made }) => return self.out_of_time(tried, &state, &made, landed).await,
-                Err(Interrupted::NoRoom { error, made }) => match self.take_back(&state, &made).await {
-                    Ok(()) => {
+                Err(Interrupted::Edited { error, unwanted }) => match self.take_back(&state, &unwanted, &[]).await {
+                    Ok(_) => {
+                        tried.changes.retain(|change| !unwanted.contains(change));
+                        error
+                    }
+                    Err(second) => {
+                        let error = format!("{error}; taking back what was authorised failed too: {second}");
+                        return self.failed(tried, &state, error.into()).await;
+                    }
+                },
+                Err(Interrupted::OutOfTime { made }) => return self.out_of_time(tried, plan, &state, &made, landed).await,
+                Err(Interrupted::NoRoom { error, made }) => match self.take_back(&state, &made, &plan.changes).await {
+                    Ok(TakenBack::All) => {
                         tried.changes.retain(|change| !plan.changes.contains(change));
                         refusals += 1;
                         // A smaller plan is a new one.
                         restarts = RESTARTS.into_iter();
                         error
                     }
+                    Ok(TakenBack::Needed(_)) => error,
                     Err(second) => {
                         let error = format!("{error}; taking back what was authorised failed too: {second}");
-                        return self.failed(tried, &state, &error).await;
+                        return self.failed(tried, &state, error.into()).await;
                     }
                 },
-                Err(Interrupted::Failed(error)) => return self.failed(tried, &state, &error.to_string()).await,
+                Err(Interrupted::Failed(error)) => return self.failed(tried, &state, (&error).into()).await,
             };
             tracing::warn!(resource = self.resource, error = %moved, "the world has moved; looking again");
             match restarts.next() {
                 Some(wait) if self.deadline.leaves(wait) => tokio::time::sleep(wait).await,
-                _ => return self.failed(tried, &state, &moved.to_string()).await,
+                _ => return self.failed(tried, &state, (&moved).into()).await,
             }
             let now = match self.deadline.look(self.gateway.observe(self.own, &state)).await {
                 Ok(Observed::State(now)) => now,
                 Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => {
                     return gone(self.resource, tried.told);
                 }
-                Err(error) => return self.failed(tried, &state, &error.to_string()).await,
+                // Of the call that made us look it is not known what became of it, whatever is wrong with looking.
+                Err(error) => {
+                    let trouble = Trouble { lost: moved.is_lost(), ..(&error).into() };
+                    return self.failed(tried, &state, trouble).await;
+                }
             };
             state = now;
             plan = (self.policy)(&state, Timestamp::now(), refusals);
@@ -111,7 +156,7 @@ where
             match plan.verdict {
                 Verdict::Change => {}
                 // The rest may not be done any more: somebody must know how far it got.
-                Verdict::Refused if ours && landed => return self.failed(tried, &state, &plan.reason).await,
+                Verdict::Refused if ours && landed => return self.failed(tried, &state, plan.reason.into()).await,
                 Verdict::Refused => return result(self.resource, plan),
                 // What was to be done is there: by a call of ours whose answer was lost, or by somebody as quick as we.
                 _ if ours => return self.changed(tried, plan, &state),
@@ -125,33 +170,59 @@ where
 
     /// There was no time for the next call. What was only put in so far is taken back, so that nothing is half done; where something was
     /// taken away already, or that fails, somebody must know how far it got, and Lambda's retry finishes it.
-    async fn out_of_time(&self, tried: Attempts, state: &G::State, made: &[Change], landed: bool) -> TargetResult {
+    async fn out_of_time(&self, tried: Attempts, plan: Plan, state: &G::State, made: &[Change], landed: bool) -> TargetResult {
         const WHY: &str = "out of time, for AWS was slow to answer";
         if landed || made.iter().any(|change| !is_addition(change)) {
-            return self.failed(tried, state, WHY).await;
+            return self.failed(tried, state, WHY.to_owned().into()).await;
         }
-        match self.take_back(state, made).await {
-            Ok(()) => out_of_time(self.guardrail, Mode::Enforce, self.resource, tried.told),
-            Err(error) => self.failed(tried, state, &format!("{WHY}; taking back what was begun failed too: {error}")).await,
+        match self.take_back(state, made, &plan.changes).await {
+            Ok(TakenBack::All) => out_of_time(self.guardrail, Mode::Enforce, self.resource, tried.told),
+            // Somebody was as quick as we, and finished it.
+            Ok(TakenBack::Needed(now)) if plan.changes.iter().all(|change| change.is_made(&now)) => self.changed(tried, plan, &now),
+            Ok(TakenBack::Needed(now)) => self.failed(tried, &now, WHY.to_owned().into()).await,
+            Err(error) => {
+                let error = format!("{WHY}; taking back what was begun failed too: {error}");
+                self.failed(tried, state, error.into()).await
+            }
         }
     }
 
-    /// Takes out what the calls of a refused plan that succeeded have put in.
-    async fn take_back(&self, before: &G::State, made: &[Change]) -> Result<(), AwsError> {
+    /// Takes out what the calls of a `planned` whole that succeeded have put in; unless another process, which found it there, has taken
+    /// away meanwhile what it is in for: then legitimate traffic has nothing else to pass by.
+    async fn take_back(&self, before: &G::State, made: &[Change], planned: &[Change]) -> Result<TakenBack<G::State>, AwsError> {
         if made.is_empty() {
-            return Ok(());
+            return Ok(TakenBack::All);
         }
-        // It must show before it can be taken out: a rule's id is needed, and only EC2 knows it.
-        let now = match verify(self.gateway, self.own, before, made, self.deadline).await? {
-            Verified::All(now) => now,
-            Verified::Gone => return Ok(()),
-            Verified::Not(change) => return Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
+        let is_needed = |state: &G::State| {
+            let mut of_others = planned.iter().filter(|change| !is_addition(change) && !made.contains(change));
+            of_others.any(|change| change.is_made(state))
         };
+        // It must show before it can be taken out: a rule's id is needed, and only EC2 knows it.
+        let now = match self.verified(before, made).await? {
+            Some(now) => now,
+            None => return Ok(TakenBack::All),
+        };
+        if is_needed(&now) {
+            return Ok(TakenBack::Needed(now));
+        }
         let back = undo(made);
         self.gateway.apply(&now, &back, self.deadline.to_the_last()).await.map_err(Interrupted::into_error)?;
-        match verify(self.gateway, self.own, &now, &back, self.deadline).await? {
-            Verified::Not(change) => Err(AwsError::unreadable("verify", format!("EC2 still does not show {}", label(&change)))),
-            Verified::All(_) | Verified::Gone => Ok(()),
+        match self.verified(&now, &back).await? {
+            Some(after) if is_needed(&after) => {
+                // In the very moment. It goes in again.
+                self.gateway.apply(&after, made, self.deadline.to_the_last()).await.map_err(Interrupted::into_error)?;
+                Ok(self.verified(&after, made).await?.map_or(TakenBack::All, TakenBack::Needed))
+            }
+            _ => Ok(TakenBack::All),
+        }
+    }
+
+    /// The state that shows these changes; `None` where the target is gone.
+    async fn verified(&self, before: &G::State, changes: &[Change]) -> Result<Option<G::State>, AwsError> {
+        match verify(self.gateway, self.own, before, changes, self.deadline).await? {
+            Verified::All(now) => Ok(Some(now)),
+            Verified::Gone => Ok(None),
+            Verified::Not(change) => Err(not_shown(&change)),
         }
     }
 
@@ -167,10 +238,12 @@ where
         if last.verdict == Verdict::Refused {
             result.remarks.push(format!("it is not well yet: {}", last.reason));
         }
-        if !tried.orphans.is_empty() {
+        // What undoing puts in is wanted, whoever took the rest away.
+        if !tried.orphans.is_empty() && self.guardrail != Guardrail::UndoChange {
             let orphans: Vec<String> = tried.orphans.iter().map(label).collect();
             result.remarks.push(format!(
-                "somebody else took the rule away meanwhile, perhaps another run of this function; {} before that was noticed, and stays",
+                "what was to be revoked was gone already, by a call of ours whose answer was lost, by another run of this function, or by \
+                 somebody else; {} before that was noticed, and stays",
                 orphans.join(", ")
             ));
         }
@@ -185,24 +258,42 @@ where
         result
     }
 
-    async fn failed(&self, tried: Attempts, state: &G::State, error: &str) -> TargetResult {
-        let (made, known) = match self.deadline.look(self.gateway.observe(self.own, state)).await {
-            Ok(Observed::State(state)) => (tried.changes.into_iter().filter(|change| change.is_made(&state)).collect(), true),
-            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => (Vec::new(), true),
-            Err(_) => (tried.changes, false),
+    async fn failed(&self, tried: Attempts, state: &G::State, trouble: Trouble) -> TargetResult {
+        let (mut made, now) = match self.deadline.look(self.gateway.observe(self.own, state)).await {
+            Ok(Observed::State(now)) => (tried.changes.into_iter().filter(|change| change.is_made(&now)).collect(), Ok(Some(now))),
+            Ok(Observed::Gone | Observed::Foreign(_) | Observed::Refused(_) | Observed::Nothing(_)) => (Vec::new(), Ok(None)),
+            Err(error) => (tried.changes, Err(error)),
         };
-        let left = match (known, made.is_empty()) {
-            (false, _) => "it can't be read how far it got".to_owned(),
-            (true, true) => "nothing was changed".to_owned(),
-            (true, false) => format!("left half done: {}", made.iter().map(label).collect::<Vec<_>>().join(", ")),
+        if let Ok(Some(now)) = &now
+            && !trouble.lost
+            && made.iter().all(is_exemption)
+        {
+            // An exemption without what it is for is a hole that nobody asked for.
+            let without = self.take_back(now, &made, &[]).await;
+            made.retain(|_| without.is_err());
+        }
+        let left = match (&now, made.is_empty()) {
+            (Err(_), _) => "it can't be read how far it got".to_owned(),
+            (Ok(_), true) if trouble.lost => "nothing of it shows, but the last call may take effect yet".to_owned(),
+            (Ok(_), true) => "nothing was changed".to_owned(),
+            (Ok(_), false) => format!("left half done: {}", made.iter().map(label).collect::<Vec<_>>().join(", ")),
         };
         let mut result = result(self.resource, tried.told);
         result.outcome = Outcome::Failed;
-        result.reason = format!("{}; this could not be changed: {error}; {left}", result.reason);
+        result.reason = format!("{}; this could not be changed: {}; {left}", result.reason, trouble.text);
         result.undo = undo(&made);
         result.changes = made;
         result
     }
+}
+
+fn not_shown(change: &Change) -> AwsError {
+    AwsError::unreadable("verify", format!("EC2 still does not show {}", label(change)))
+}
+
+/// Whether all that it does is to exempt a resource.
+fn is_exemption(change: &Change) -> bool {
+    matches!(change, Change::PutTag(tag) if exemption::is_key(&tag.key))
 }
 
 /// Whether something is wrong with a target by its plan. Not known where the part that was read is well, and another can't be read.

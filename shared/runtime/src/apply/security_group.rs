@@ -42,31 +42,35 @@ pub(crate) async fn apply(ec2: &Client, group: &SecurityGroup, changes: &[Change
             Ok(revoked) => revoked,
             Err(error) => return Err(interrupted(error, made)),
         };
-        put_back(ec2, group, &call, &revoked, deadline).await?;
+        put_back(ec2, group, &call, &revoked, &made, deadline).await?;
         made.extend(call.iter().map(|change| Change::RevokeRule((*change).clone())));
     }
     Ok(())
 }
 
 /// A person who edits a rule keeps its id. If that happened since it was read, the edited rule is what went: it comes back, as EC2 says
-/// that it was, however late it is.
+/// that it was, however late it is. What was `made` by then for the rule as it was is named, for it must go.
 async fn put_back(
     ec2: &Client,
     group: &SecurityGroup,
     planned: &[&RuleChange],
     revoked: &[RevokedSecurityGroupRule],
+    made: &[Change],
     deadline: Deadline,
 ) -> Result<(), Interrupted> {
-    let mut edited = Vec::new();
+    let (mut edited, mut as_planned) = (Vec::new(), Vec::new());
     for revoked in revoked {
         let Some(rule) = rule_of(group, revoked) else { continue };
-        if !planned.iter().any(|planned| planned.rule.is_same(&rule)) {
-            edited.push(RuleChange { group_id: group.id.clone(), rule });
+        match planned.iter().find(|planned| planned.rule.is_same(&rule)) {
+            Some(planned) => as_planned.push(&planned.rule),
+            None => edited.push(RuleChange { group_id: group.id.clone(), rule }),
         }
     }
     if edited.is_empty() {
         return Ok(());
     }
+    let is_piece = |rule: &Rule| !as_planned.iter().any(|whole| whole.covers(rule)) && planned.iter().any(|whole| whole.rule.covers(rule));
+    let unwanted = made.iter().filter(|change| matches!(change, Change::AuthorizeRule(piece) if is_piece(&piece.rule))).cloned().collect();
     let operation = planned.first().map_or("RevokeSecurityGroupIngress", |planned| revocation(planned.rule.direction));
     for rule in &edited {
         deadline.look(authorise(ec2, &group.id, &[rule], false)).await.map_err(|error| {
@@ -75,7 +79,7 @@ async fn put_back(
         })?;
     }
     let error = AwsError::unreadable(operation, "a rule was edited after it was read; it was put back as it was");
-    Err(Interrupted::Moved { error, made: Vec::new() })
+    Err(Interrupted::Edited { error, unwanted })
 }
 
 /// The rule that EC2 says it revoked, with the tags that it had when it was read. `None` where EC2 does not say.

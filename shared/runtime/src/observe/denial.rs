@@ -68,11 +68,12 @@ impl Denials {
 
     async fn deny(&self, errand: &Errand<'_>, attack: &Attack, found: &mut impl FnMut(Found<Denying>)) -> Result<(), AwsError> {
         let most = self.searching.thresholds.sources;
-        for source in attack.sources.iter().skip(most) {
+        let room = most.saturating_sub(errand.begun);
+        for source in attack.sources.iter().skip(room) {
             let why = format!("{source} is one more than the {most} that one invocation denies (PALISADE_MAX_SOURCES)");
             found(Found { resource: source.to_string(), observed: Ok(Observed::Refused(why)) });
         }
-        let sources: Vec<Cidr> = attack.sources.iter().take(most).copied().collect();
+        let sources: Vec<Cidr> = attack.sources.iter().take(room).copied().collect();
         if sources.is_empty() {
             return Ok(());
         }
