@@ -200,6 +200,14 @@ fn an_alarm_that_is_raised_reaches_deny_source_through_its_topic_and_the_source_
         assert!(lines.iter().any(|line| line.contains("deny") && line.contains(denied)), "{lines:?}");
         let tag = format!("palisade:deny:in:{denied}");
         assert!(lines.iter().any(|line| line.contains(&tag)), "{lines:?}");
+        // Where the alarm looked, the function searched, and one period before: the alarm's need not end when it is raised.
+        let alarms = cloud("cloudwatch", "describe_alarms", json!({"AlarmNames": ["palisade-suspicious-traffic"]})).await;
+        let alarm = &alarms["MetricAlarms"][0];
+        let looked_at = alarm["Period"].as_i64().unwrap() * (alarm["EvaluationPeriods"].as_i64().unwrap() + 1);
+        let calls = deployed.proxy.take_calls();
+        let search = calls.iter().find(|call| call.action == "StartQuery").and_then(|call| call.json.as_ref()).unwrap();
+        let searched = search["endTime"].as_i64().unwrap() - search["startTime"].as_i64().unwrap();
+        assert!(searched >= looked_at, "{searched} s of {looked_at}");
     });
 }
 
