@@ -127,6 +127,20 @@ fn what_is_refused_or_failed_raises_an_alarm() {
     }
 }
 
+#[test]
+fn the_readme_counts_the_alarms_that_there_always_are() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let template = template();
+    let all = template["Resources"].as_object().unwrap().values();
+    let always = all.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm" && resource.get("Condition").is_none());
+    let (by_query, plain): (Vec<_>, Vec<_>) = always.partition(|alarm| alarm["Properties"].get("Metrics").is_some());
+    for (words, count) in
+        [("alarms | ", plain.len()), ("alarms by a query, for each metric that it finds: here one each | ", by_query.len())]
+    {
+        assert!(readme.contains(&format!("{words}{count} × 0.10 = ")), "{words}{count}");
+    }
+}
+
 /// A flow log captures for up to ten minutes, takes some five to arrive, and counts for the time at which the capture began.
 #[test]
 fn an_alarm_on_flow_logs_looks_as_far_back_as_they_come_late() {
@@ -169,6 +183,49 @@ fn data_exfiltration_counts_what_goes_from_private_to_other_addresses() {
     ] {
         let (_, fits) = house().cloud.fits(source, address).unwrap();
         assert_eq!(fits, private, "{address}");
+    }
+}
+
+/// What a condition of a rule comes to with these parameters.
+fn holds(condition: &Value, parameters: &Value) -> bool {
+    let value = |side: &Value| side.get("Ref").map_or_else(|| side.clone(), |name| parameters[name.as_str().unwrap()].clone());
+    let (function, sides) = condition.as_object().unwrap().iter().next().unwrap();
+    let sides = list(sides);
+    match function.as_str() {
+        "Fn::Equals" => value(&sides[0]) == value(&sides[1]),
+        "Fn::Not" => !holds(&sides[0], parameters),
+        "Fn::And" => sides.iter().all(|side| holds(side, parameters)),
+        other => panic!("{other} is not judged here"),
+    }
+}
+
+#[test]
+fn parameters_that_do_not_go_together_are_refused_before_anything_is_made() {
+    let template = template();
+    let table: [(&[(&str, &str)], bool); 11] = [
+        (&[], true),
+        (&[("Detection", "yes")], true),
+        (&[("Detection", "yes"), ("FlowLogTraffic", "REJECT")], false),
+        (&[("Detection", "yes"), ("FlowLogTraffic", "ACCEPT")], false),
+        (&[("FlowLogTraffic", "REJECT")], true),
+        (&[("Detection", "yes"), ("FlowLogBucketArn", "arn:aws:s3:::logs")], false),
+        (&[("FlowLogGroupName", "/flow-logs")], false),
+        (&[("FlowLogGroupName", "/flow-logs"), ("FlowLogRoleName", "delivery")], true),
+        (&[("IpSets", "create")], true),
+        (&[("IpSets", "create"), ("IpSetArnsV6", "arn:…,arn:…")], false),
+        (&[("IpSetArnsV4", "arn:…,arn:…")], true),
+    ];
+    for (given, accepted) in table {
+        let all = template["Parameters"].as_object().unwrap().iter();
+        let mut parameters: Value = all.map(|(name, parameter)| (name.clone(), parameter["Default"].clone())).collect();
+        for (name, value) in given {
+            parameters[*name] = json!(value);
+        }
+        let refused = template["Rules"].as_object().unwrap().values().any(|rule| {
+            let asserted = list(&rule["Assertions"]);
+            holds(&rule["RuleCondition"], &parameters) && !asserted.iter().all(|asserted| holds(&asserted["Assert"], &parameters))
+        });
+        assert_eq!(!refused, accepted, "{given:?}");
     }
 }
 
