@@ -3,10 +3,12 @@
 # Every line on standard input is a JSON object, and is answered by one:
 #   {"service", "operation", "parameters"}   a call of boto3 as the root of the account; `{"$bootstrap": path}` is a package with that binary
 #   {"template": path}                       the template as JSON, its short intrinsic functions written out
+#   {"expression", "text"}                   whether the regular expression fits the text: all of it, and somewhere in it
 
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -105,6 +107,9 @@ def answer(request):
     if "template" in request:
         with open(request["template"], encoding="utf-8") as file:
             return yaml_parse(file.read())
+    if "expression" in request:
+        expression, text = request["expression"], request["text"]
+        return {"whole": bool(re.fullmatch(expression, text)), "part": bool(re.search(expression, text))}
     try:
         return call(request["service"], request["operation"], request["parameters"])
     except ClientError as error:

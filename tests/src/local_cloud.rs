@@ -94,6 +94,17 @@ impl LocalCloud {
         self.ask(&json!({"template": path}))
     }
 
+    /// Whether a regular expression fits a text: all of it, and somewhere in it. By Python, where CloudFormation goes by Java and CloudWatch
+    /// Logs by its own: alike for what the template uses.
+    ///
+    /// # Errors
+    /// When it is no expression, or the local cloud is gone.
+    pub fn fits(&self, expression: &str, text: &str) -> anyhow::Result<(bool, bool)> {
+        let answer = self.ask(&json!({"expression": expression, "text": text}))?;
+        let member = |name: &str| answer.get(name).and_then(Value::as_bool).with_context(|| format!("`{expression}`: {answer}"));
+        Ok((member("whole")?, member("part")?))
+    }
+
     fn ask(&self, question: &Value) -> anyhow::Result<Value> {
         let mut talk = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
         let (input, output) = talk.as_mut().context("the local cloud is gone")?;

@@ -37,6 +37,8 @@ enum Kind {
     Fits,
     /// Each of the key's values fits one of the patterns, also when there is none.
     EachFits,
+    /// The key is not there where the condition says `true`, and there where it says `false`.
+    IsNull,
 }
 
 /// What IAM is asked.
@@ -101,12 +103,14 @@ impl Condition {
         match self.kind {
             Kind::Fits => !values.is_empty() && values.iter().any(any),
             Kind::EachFits => values.iter().all(any),
+            Kind::IsNull => self.wanted.iter().any(|wanted| (wanted == "true") == values.is_empty()),
         }
     }
 }
 
 fn conditions_of((operator, keys): (&String, &Value)) -> anyhow::Result<Vec<Condition>> {
     let kind = match operator.as_str() {
+        "Null" => Kind::IsNull,
         "StringEquals" | "StringLike" => Kind::Fits,
         "ForAllValues:StringLike" => Kind::EachFits,
         other => bail!("the condition operator `{other}`"),

@@ -200,6 +200,14 @@ fn an_alarm_that_is_raised_reaches_deny_source_through_its_topic_and_the_source_
         assert!(lines.iter().any(|line| line.contains("deny") && line.contains(denied)), "{lines:?}");
         let tag = format!("palisade:deny:in:{denied}");
         assert!(lines.iter().any(|line| line.contains(&tag)), "{lines:?}");
+        // Where the alarm looked, the function searched, and one period before: the alarm's need not end when it is raised.
+        let alarms = cloud("cloudwatch", "describe_alarms", json!({"AlarmNames": ["palisade-suspicious-traffic"]})).await;
+        let alarm = &alarms["MetricAlarms"][0];
+        let looked_at = alarm["Period"].as_i64().unwrap() * (alarm["EvaluationPeriods"].as_i64().unwrap() + 1);
+        let calls = deployed.proxy.take_calls();
+        let search = calls.iter().find(|call| call.action == "StartQuery").and_then(|call| call.json.as_ref()).unwrap();
+        let searched = search["endTime"].as_i64().unwrap() - search["startTime"].as_i64().unwrap();
+        assert!(searched >= looked_at, "{searched} s of {looked_at}");
     });
 }
 
@@ -218,6 +226,12 @@ fn an_event_that_fails_ends_in_its_failure_queue_with_the_error() {
     });
 }
 
+/// An IP set as the AWS CLI is told of it.
+fn of_ip_set(arn: &str) -> String {
+    let path: Vec<&str> = arn.split('/').collect();
+    format!("--scope REGIONAL --name {} --id {}", path[2], path[3])
+}
+
 #[test]
 fn the_readmes_commands_to_uninstall_leave_no_denial_behind() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
@@ -232,13 +246,34 @@ fn the_readmes_commands_to_uninstall_leave_no_denial_behind() {
         let standing = "palisade:deny:in:198.51.100.8/32";
         let has = |lines: Vec<String>, text: &str| lines.iter().any(|line| line.contains(text));
         assert!(has(deployed.made.read().await.unwrap()[&acl].lines(), standing));
+        let local_aws = deployed.made.endpoint();
         let settings = format!(
-            "set -e; export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 AWS_ENDPOINT_URL_EC2={}\n",
-            deployed.made.endpoint()
+            "set -e; export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 \
+             AWS_ENDPOINT_URL_EC2={local_aws} AWS_ENDPOINT_URL_WAFV2={local_aws}\n"
         );
         let url = house().cloud.url();
-        let said = in_a_shell(&format!("{settings}{commands}"), &url, &url).await;
-        cloud("lambda", "delete_function_concurrency", json!({"FunctionName": "palisade-deny-source"})).await;
+        let run = async |commands: &str| in_a_shell(&format!("{settings}{commands}"), &url, &url).await;
+        let denying = "palisade-deny-source";
+        let configured = cloud("lambda", "get_function_configuration", json!({"FunctionName": denying})).await;
+        let mut variables = configured["Environment"]["Variables"].clone();
+        let sets: Vec<String> = variables["PALISADE_IP_SET_V4"].as_str().unwrap().split(',').map(of_ip_set).collect();
+        for set in &sets {
+            let lock = format!("$(aws wafv2 get-ip-set {set} --query LockToken --output text)");
+            run(&format!("aws wafv2 update-ip-set {set} --lock-token {lock} --addresses 198.51.100.8/32")).await;
+        }
+        let said = run(commands.as_str()).await;
+        for set in &sets {
+            let addresses = run(&format!("aws wafv2 get-ip-set {set} --query IPSet.Addresses --output json")).await;
+            assert_eq!(addresses.trim(), "[]", "{set}: {said}");
+        }
+        // And where there are none.
+        let all = variables.clone();
+        variables.as_object_mut().unwrap().remove("PALISADE_IP_SET_V4");
+        let update = |variables| json!({"FunctionName": denying, "Environment": {"Variables": variables}});
+        cloud("lambda", "update_function_configuration", update(variables)).await;
+        run(commands.as_str()).await;
+        cloud("lambda", "update_function_configuration", update(all)).await;
+        cloud("lambda", "delete_function_concurrency", json!({"FunctionName": denying})).await;
         let lines = deployed.made.read().await.unwrap()[&acl].lines();
         assert!(!has(lines.clone(), "palisade:deny:") && !has(lines.clone(), "198.51.100.8/32"), "{said}\n{lines:?}");
         assert!(!said.contains("TAGS"), "{said}");

@@ -28,6 +28,13 @@ fn cfn_lint_finds_nothing() {
 }
 
 #[test]
+fn nothing_keeps_the_linter_quiet() {
+    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    assert!(!template.contains("ignore_checks"));
+    assert!(!root().join(".cfnlintrc").exists() && !root().join(".cfnlintrc.yaml").exists() && !root().join(".cfnlintrc.yml").exists());
+}
+
+#[test]
 fn sam_finds_the_template_valid() {
     run("sam", &["validate", "--lint"]);
 }

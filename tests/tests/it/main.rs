@@ -26,6 +26,7 @@ mod races;
 mod rooms;
 mod scene;
 mod settings;
+mod template;
 mod texts;
 mod tool;
 mod two_guardrails;

@@ -104,6 +104,19 @@ fn no_policy_has_a_star_for_an_action_and_no_mutation_has_one_for_a_resource() {
     }
 }
 
+#[test]
+fn no_role_may_tag_or_untag_without_naming_the_tags() {
+    for (guardrail, role) in &house().roles {
+        for action in ["ec2:CreateTags", "ec2:DeleteTags"] {
+            for kind in ["network-acl/acl-1", "security-group/sg-1", "vpc/vpc-1", "security-group-rule/sgr-1", "vpc-flow-log/fl-1"] {
+                let resource = format!("arn:aws:ec2:{REGION}:{ACCOUNT}:{kind}");
+                let request = Request { action: action.to_owned(), resource, keys: BTreeMap::new() };
+                assert!(!role.allows(&request), "{guardrail} may, without a key, {request:?}");
+            }
+        }
+    }
+}
+
 fn every_key() -> BTreeMap<String, Vec<String>> {
     let keys = [
         ("aws:RequestedRegion", "eu-west-1"),
@@ -119,10 +132,13 @@ fn a_policy_is_judged_as_iam_would() {
         {"Effect": "Allow", "Action": "ec2:DescribeVpcs", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}},
         {"Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": "arn:aws:ec2:*:1:network-acl/*",
          "Condition": {"ForAllValues:StringLike": {"aws:TagKeys": "palisade:deny:*"}}},
+        {"Effect": "Allow", "Action": "ec2:DeleteTags", "Resource": "arn:aws:ec2:*:1:network-acl/*",
+         "Condition": {"ForAllValues:StringLike": {"aws:TagKeys": "palisade:deny:*"}, "Null": {"aws:TagKeys": "false"}}},
+        {"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*", "Condition": {"Null": {"aws:TagKeys": "true"}}},
     ]});
     let role = Permissions::read([&policy]).unwrap();
     type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], bool);
-    let table: [Row; 8] = [
+    let table: [Row; 14] = [
         ("ec2:DescribeVpcs", "*", &[("aws:RequestedRegion", "eu-west-1")], true),
         ("ec2:DescribeVpcs", "*", &[("aws:RequestedRegion", "eu-west-2")], false),
         ("ec2:DescribeVpcs", "*", &[], false),
@@ -131,6 +147,13 @@ fn a_policy_is_judged_as_iam_would() {
         ("ec2:CreateTags", "arn:aws:ec2:r:1:network-acl/acl-1", &[("aws:TagKeys", "Name")], false),
         ("ec2:CreateTags", "arn:aws:ec2:r:2:network-acl/acl-1", &[("aws:TagKeys", "palisade:deny:in:x")], false),
         ("ec2:CreateTags", "arn:aws:ec2:r:1:vpc/vpc-1", &[("aws:TagKeys", "palisade:deny:in:x")], false),
+        // Each of no keys is as it should be.
+        ("ec2:CreateTags", "arn:aws:ec2:r:1:network-acl/acl-1", &[], true),
+        ("ec2:DeleteTags", "arn:aws:ec2:r:1:network-acl/acl-1", &[], false),
+        ("ec2:DeleteTags", "arn:aws:ec2:r:1:network-acl/acl-1", &[("aws:TagKeys", "palisade:deny:in:x")], true),
+        ("ec2:DeleteTags", "arn:aws:ec2:r:1:network-acl/acl-1", &[("aws:TagKeys", "Name")], false),
+        ("ec2:DescribeTags", "*", &[], true),
+        ("ec2:DescribeTags", "*", &[("aws:TagKeys", "Name")], false),
     ];
     for (action, resource, keys, allowed) in table {
         let keys = keys.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();

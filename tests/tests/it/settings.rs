@@ -14,7 +14,7 @@ fn init_error(variables: &[(&str, &str)]) -> Option<InitError> {
     init_error_of(Guardrail::RevokeAdminIngress, variables)
 }
 
-fn init_error_of(guardrail: Guardrail, variables: &[(&str, &str)]) -> Option<InitError> {
+pub(crate) fn init_error_of(guardrail: Guardrail, variables: &[(&str, &str)]) -> Option<InitError> {
     aws();
     block_on(async {
         let mut environment = vec![("AWS_REGION".to_owned(), "eu-west-1".to_owned()), (TOPIC.0.to_owned(), TOPIC.1.to_owned())];
