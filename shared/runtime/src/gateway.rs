@@ -6,6 +6,7 @@ use palisade_policy::change::{Change, State};
 use palisade_policy::id::AccountId;
 use palisade_policy::trigger::Trigger;
 
+use crate::askers::Askers;
 use crate::aws::AwsError;
 use crate::deadline::Deadline;
 
@@ -27,6 +28,9 @@ pub struct Errand<'a> {
 pub trait Gateway {
     /// The resource as the policy sees it.
     type State: State;
+
+    /// Who waits for an answer about such resources.
+    type Askers: Askers;
 
     /// Whether several targets change the same AWS resources, so that what is done for one must be seen by the next, in dry run too.
     const SHARED: bool = false;

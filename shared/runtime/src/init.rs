@@ -45,7 +45,7 @@ where
         };
         let clients = Clients::from_environment().await;
         let publisher = Publisher::new(guardrail, &clients, &common);
-        let askers = Askers::new(&clients);
+        let askers = G::Askers::new(&clients);
         let function = Function { guardrail, common, policy, gateway: gateway(&clients), publisher, askers };
         let answer = service_fn(|event: LambdaEvent<Value>| function.answer(event));
         match lambda_runtime::Runtime::new(answer).run().await {

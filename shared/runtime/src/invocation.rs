@@ -36,13 +36,13 @@ const OUT_OF_TIME_TO_LOOK: &str = "out of time: Lambda would have ended the func
      the same event again looks at it, and a longer timeout of the function leaves more time";
 
 /// A guardrail's function, ready to answer.
-pub(crate) struct Function<G, P> {
+pub(crate) struct Function<G: Gateway, P> {
     pub(crate) guardrail: Guardrail,
     pub(crate) common: Common,
     pub(crate) policy: P,
     pub(crate) gateway: G,
     pub(crate) publisher: Publisher,
-    pub(crate) askers: Askers,
+    pub(crate) askers: G::Askers,
 }
 
 /// A target that needs changing, and its plan.
@@ -127,7 +127,7 @@ where
     }
 
     async fn tell_config(&self, inquiry: &Inquiry, evaluations: &[Evaluation], deadline: Deadline) -> Result<(), String> {
-        let put = self.askers.config.put(inquiry, evaluations, deadline).await;
+        let put = self.askers.evaluate(inquiry, evaluations, deadline).await;
         put.map_err(|error| format!("AWS Config has no answer: {error}"))
     }
 
@@ -156,7 +156,7 @@ where
             let Some(result) = response.results.iter().find(|result| result.resource == finding.resource) else { continue };
             let satisfied = satisfied.contains(&(finding.resource.clone(), finding.control));
             let Some(follow_up) = finding.follow_up(self.guardrail, result, satisfied) else { continue };
-            let written = self.askers.security_hub.follow_up(finding, &author, &follow_up);
+            let written = self.askers.follow_up(finding, &author, &follow_up);
             if let Err(error) = deadline.tell(1, false, written).await {
                 problems.push(error.to_string());
             }

@@ -20,6 +20,7 @@ mod seal;
 mod settings;
 mod verify;
 
+pub use crate::askers::{Askers, ConfigAndSecurityHub, Nobody};
 pub use crate::aws::Clients;
 pub use crate::deadline::Deadline;
 pub use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};

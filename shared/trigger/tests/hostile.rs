@@ -255,8 +255,9 @@ fn deep_nesting_in_any_member_or_in_a_text_is_not_followed_down() {
     let mut seen = 0;
     for (sample, payload) in one_of_each_shape() {
         let before = readings(&payload);
-        for pointer in &pointers(&payload) {
-            for value in &spoils {
+        for (place, pointer) in pointers(&payload).iter().enumerate() {
+            // Another few at each member: every one comes to every door.
+            for value in spoils.iter().skip(place % 4).step_by(4) {
                 let spoil = Spoil::Replace(value.clone());
                 let spoilt = spoil.apply(&payload, pointer).unwrap();
                 let spot = Spot { sample: &sample, pointer, spoil: &spoil, name: None };
@@ -267,7 +268,7 @@ fn deep_nesting_in_any_member_or_in_a_text_is_not_followed_down() {
             }
         }
     }
-    assert!(seen > 20_000, "{seen}");
+    assert!(seen > 7_000, "{seen}");
 }
 
 /// Whether a text is an id of EC2 or an address.

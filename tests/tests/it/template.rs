@@ -79,16 +79,17 @@ fn the_topics_key_asks_cloudwatch_for_its_source_and_eventbridge_for_the_topic()
     assert_eq!(services.into_iter().collect::<Vec<_>>(), ["cloudwatch.amazonaws.com", "events.amazonaws.com"]);
 }
 
-/// SNS names the topic as its source, and EventBridge the rule; the account would do for the second only.
+/// SNS names the topic as its source, and EventBridge the rule.
 #[test]
 fn the_queue_of_what_was_not_delivered_takes_it_of_each_sender_by_what_that_names() {
     let template = template();
     let statements = statements(&template["Resources"]["UndeliveredEventsPolicy"]["Properties"]["PolicyDocument"]);
     let conditions: Vec<(&Value, &Value)> =
         statements.iter().map(|statement| (&statement["Principal"]["Service"], &statement["Condition"])).collect();
-    let account = json!({"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}});
+    let rules = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-*";
+    let rule = json!({"ArnLike": {"aws:SourceArn": {"Fn::Sub": rules}}});
     let topic = json!({"ArnEquals": {"aws:SourceArn": {"Ref": "Alarms"}}});
-    assert_eq!(conditions, [(&json!("events.amazonaws.com"), &account), (&json!("sns.amazonaws.com"), &topic)]);
+    assert_eq!(conditions, [(&json!("events.amazonaws.com"), &rule), (&json!("sns.amazonaws.com"), &topic)]);
 }
 
 /// What tells that nobody could be told must not take the same way.

@@ -17,9 +17,11 @@ enum Trouble {
     NoTime,
     /// It is deleted, or was never there.
     Unreadable(&'static str),
+    /// Nothing: there is a key for seals.
+    Sealed,
 }
 
-use Trouble::{Denied, NoTime, None as Fine, Unreadable};
+use Trouble::{Denied, NoTime, None as Fine, Sealed, Unreadable};
 
 #[test]
 fn notices_can_be_understood_by_a_tired_person() {
@@ -56,6 +58,12 @@ fn notices_can_be_understood_by_a_tired_person() {
         ("lift: changed", "lift-denials/denials-that-have-ended", Mode::Enforce, Fine),
         ("lift: refused", "lift-denials/acls-over-the-blast-radius", Mode::Enforce, Fine),
         ("lift: half done", "lift-denials/denials-that-have-ended", Mode::Enforce, Denied("DeleteTags")),
+        ("sealed: changed", "strip-default-group/create-vpc", Mode::Enforce, Sealed),
+        ("undo: would change", "undo-change/a-revoked-rule", Mode::DryRun, Fine),
+        ("undo: changed", "undo-change/a-denial", Mode::Enforce, Fine),
+        ("undo: refused, edited since", "undo-change/edited-since", Mode::Enforce, Fine),
+        ("undo: refused, altered", "undo-change/an-altered-notice", Mode::Enforce, Fine),
+        ("undo: failed", "undo-change/a-default-group", Mode::Enforce, Denied("AuthorizeSecurityGroupIngress")),
     ];
     let mut all = String::new();
     for (what, case, mode, trouble) in texts {
@@ -67,9 +75,10 @@ fn notices_can_be_understood_by_a_tired_person() {
 
 /// The notices of one delivery, with literal ids and without times of the day.
 async fn text(case: &str, mode: Mode, trouble: Trouble) -> String {
-    let scene = Scene::of(case).await;
+    let key = [("PALISADE_SEAL_KEY_ARN", "arn:aws:kms:eu-west-1:111122223333:key/5ea15ea1-0000-4000-8000-000000000001")];
+    let scene = Scene::with(case, if matches!(trouble, Sealed) { &key } else { &[] }).await;
     let faults = match trouble {
-        Fine | NoTime => Vec::new(),
+        Fine | NoTime | Sealed => Vec::new(),
         Denied(action) | Unreadable(action) => vec![refuse(action, 1..=99, 403, "UnauthorizedOperation")],
     };
     let mut function = scene.function(mode, faults).await;
@@ -81,5 +90,17 @@ async fn text(case: &str, mode: Mode, trouble: Trouble) -> String {
     if texts.is_empty() {
         return "(nobody is told)".to_owned();
     }
-    literal_text(&scene.case, &scene.made, &texts.join("\n\n--- and\n\n")).unwrap()
+    without_seals(&literal_text(&scene.case, &scene.made, &texts.join("\n\n--- and\n\n")).unwrap())
+}
+
+/// Every key is new, and so are the hash and the time of a seal.
+fn without_seals(text: &str) -> String {
+    let mut parts = text.split(r#""seal":{"#);
+    let mut without = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once('}').unwrap();
+        without.push_str(r#""seal":{…}"#);
+        without.push_str(rest);
+    }
+    without
 }

@@ -10,6 +10,7 @@ use palisade_policy::strip_default_group::{DefaultGroup, NAME};
 use palisade_policy::trigger::Targets;
 
 use crate::apply;
+use crate::askers::ConfigAndSecurityHub;
 use crate::aws::{AwsError, Clients};
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -166,6 +167,7 @@ fn fail<'a>(vpcs: impl Iterator<Item = &'a VpcId>, error: &AwsError, found: &mut
 
 impl Gateway for DefaultGroups {
     type State = DefaultGroup;
+    type Askers = ConfigAndSecurityHub;
 
     async fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<DefaultGroup>)) -> Result<(), AwsError> {
         let own = errand.own;

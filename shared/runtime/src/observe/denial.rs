@@ -11,6 +11,7 @@ use palisade_policy::network_acl::NetworkAcl;
 use palisade_policy::trigger::{Attack, Cause, Pattern, Targets};
 
 use crate::apply;
+use crate::askers::Nobody;
 use crate::aws::{AwsError, Clients};
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -151,6 +152,7 @@ fn cause(cause: &Cause) -> String {
 
 impl Gateway for Denials {
     type State = Denying;
+    type Askers = Nobody;
 
     /// One ACL holds the denials of many sources.
     const SHARED: bool = true;
@@ -214,6 +216,7 @@ impl StandingDenials {
 
 impl Gateway for StandingDenials {
     type State = Lifting;
+    type Askers = Nobody;
 
     async fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<Lifting>)) -> Result<(), AwsError> {
         for acl in network_acl::all(&self.ec2).await?.into_iter().filter(|acl| acl.owner == *errand.own) {

@@ -11,6 +11,7 @@ use palisade_policy::security_group::Tags;
 use palisade_policy::trigger::Targets;
 
 use crate::apply;
+use crate::askers::ConfigAndSecurityHub;
 use crate::aws::{AwsError, Clients};
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -123,6 +124,7 @@ impl Listed {
 
 impl Gateway for FlowLogs {
     type State = Vpc;
+    type Askers = ConfigAndSecurityHub;
 
     async fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<Vpc>)) -> Result<(), AwsError> {
         let own = errand.own;

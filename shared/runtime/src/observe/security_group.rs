@@ -12,6 +12,7 @@ use palisade_policy::traffic::Traffic;
 use palisade_policy::trigger::Targets;
 
 use crate::apply;
+use crate::askers::ConfigAndSecurityHub;
 use crate::aws::{AwsError, Clients};
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -191,6 +192,7 @@ impl Group {
 
 impl Gateway for SecurityGroups {
     type State = SecurityGroup;
+    type Askers = ConfigAndSecurityHub;
 
     async fn find(&self, errand: &Errand<'_>, found: &mut impl FnMut(Found<SecurityGroup>)) -> Result<(), AwsError> {
         let own = errand.own;

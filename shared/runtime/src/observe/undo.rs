@@ -11,6 +11,7 @@ use palisade_policy::trigger::Targets;
 use palisade_policy::undo_change::{Request, Undoing, end_of_exemption, resource};
 
 use crate::apply;
+use crate::askers::Nobody;
 use crate::aws::{AwsError, Clients};
 use crate::deadline::Deadline;
 use crate::gateway::{Errand, Found, Gateway, Interrupted, Observed};
@@ -107,6 +108,7 @@ fn ids<T: FromStr + Ord>(changes: &[Change]) -> Vec<T> {
 
 impl Gateway for Undo {
     type State = Undoing;
+    type Askers = Nobody;
 
     /// One ACL holds the denials of many sources.
     const SHARED: bool = true;
