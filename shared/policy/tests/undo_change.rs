@@ -14,7 +14,7 @@ use palisade_policy::exemption::is_key;
 use palisade_policy::flow_log::{Destination, FlowLog, TrafficType, Vpc};
 use palisade_policy::guardrail::Guardrail;
 use palisade_policy::lift_denials::{self, Lifting};
-use palisade_policy::network_acl::{AclEntry, Action};
+use palisade_policy::network_acl::{AclEntry, Action, NetworkAcl};
 use palisade_policy::plan::{Plan, Verdict};
 use palisade_policy::security_group::{Direction, SecurityGroup, Source, Tags};
 use palisade_policy::strip_default_group::{self, DefaultGroup};
@@ -252,7 +252,7 @@ proptest! {
     }
 }
 
-fn one_denial() -> (Undoing, palisade_policy::network_acl::NetworkAcl) {
+fn one_denial() -> (Undoing, NetworkAcl) {
     let acl = acl_model::cases::empty_acl(1);
     let entry =
         AclEntryChange { acl_id: acl.id.clone(), direction: Direction::Ingress, rule_number: 89, cidr: "198.51.100.7/32".parse().unwrap() };
@@ -289,7 +289,8 @@ fn a_denial_that_went_on_is_not_half_undone() {
     let mut moved = tagged.clone();
     moved.entries.push(AclEntry::of(&new));
 
-    let table: [(&str, Vec<Change>, &palisade_policy::network_acl::NetworkAcl, Result<usize, &str>); 7] = [
+    type Row<'a> = (&'a str, Vec<Change>, &'a NetworkAcl, Result<usize, &'a str>);
+    let table: [Row<'_>; 7] = [
         ("the tag alone, for the entry could not be put", vec![tag.clone()], &tagged, Ok(1)),
         ("the tag alone, and the next delivery put the entry", vec![tag.clone()], &stands, Err("entry 89 (in) of")),
         ("tag and entry", vec![tag.clone(), put(&old)], &stands, Ok(2)),
@@ -367,9 +368,9 @@ fn a_longer_exemption_stays_and_a_shorter_one_gives_way() {
 fn tags_that_only_aws_can_set_do_not_come_back_and_that_is_told() {
     let rule = palisade_policy::security_group::Rule {
         id: None,
-        direction: palisade_policy::security_group::Direction::Ingress,
-        traffic: palisade_policy::traffic::Traffic::All,
-        source: palisade_policy::security_group::Source::Cidr("0.0.0.0/0".parse().unwrap()),
+        direction: Direction::Ingress,
+        traffic: Traffic::All,
+        source: Source::Cidr("0.0.0.0/0".parse().unwrap()),
         description: None,
         tags: Tags::from([("aws:cloudformation:stack-name".to_owned(), "web".to_owned())]),
     };

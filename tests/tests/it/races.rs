@@ -125,7 +125,9 @@ fn a_rule_that_its_owner_edits_just_before_it_is_revoked_comes_back_as_edited() 
             wanted.sort();
             rules.sort();
             assert_eq!(rules, wanted, "{case}: {:?}", act.answer);
-            assert_ne!(the_result(&act)["outcome"], "failed", "{case}: {:?}", act.answer);
+            let result = the_result(&act);
+            assert_eq!(result["outcome"], "changed", "{case}: {:?}", act.answer);
+            assert!(result["remarks"].to_string().contains("it is back as edited"), "{case}: {result}");
         });
     }
 }

@@ -68,6 +68,8 @@ struct Attempts {
     changes: Vec<Change>,
     /// What was authorised for a rule that was gone when it was to be revoked.
     orphans: Vec<Change>,
+    /// Whether a rule was edited after it was read, and was put back so.
+    edited: bool,
 }
 
 impl<G, P> Enforcement<'_, G, P>
@@ -77,7 +79,7 @@ where
 {
     /// Makes the changes of a plan that was made from `state`, and gives the one outcome that the target ends in.
     pub(crate) async fn carry_out(&self, mut state: G::State, mut plan: Plan) -> TargetResult {
-        let mut tried = Attempts { told: plan.clone(), changes: Vec::new(), orphans: Vec::new() };
+        let mut tried = Attempts { told: plan.clone(), changes: Vec::new(), orphans: Vec::new(), edited: false };
         let mut refusals = 0;
         // Whether a call of ours took effect, or may have.
         let mut landed = false;
@@ -110,6 +112,7 @@ where
                 Err(Interrupted::Edited { error, unwanted }) => match self.take_back(&state, &unwanted, &[]).await {
                     Ok(_) => {
                         tried.changes.retain(|change| !unwanted.contains(change));
+                        tried.edited = true;
                         error
                     }
                     Err(second) => {
@@ -237,6 +240,9 @@ where
         }
         if last.verdict == Verdict::Refused {
             result.remarks.push(format!("it is not well yet: {}", last.reason));
+        }
+        if tried.edited {
+            result.remarks.push("a rule was edited in the moment before it was revoked; it is back as edited, under another id".to_owned());
         }
         // What undoing puts in is wanted, whoever took the rest away.
         if !tried.orphans.is_empty() && self.guardrail != Guardrail::UndoChange {
