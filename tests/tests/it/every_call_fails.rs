@@ -99,7 +99,7 @@ struct Clean {
 #[test]
 fn whatever_call_fails_nobody_is_cut_off_the_notice_is_true_and_the_next_delivery_finishes() {
     let wrong = block_on(async {
-        let at_once = Arc::new(Semaphore::new(8));
+        let at_once = Arc::new(Semaphore::new(12));
         let mut running = JoinSet::new();
         let (mut wrong, mut reads) = (BTreeSet::new(), BTreeSet::new());
         let wanted = std::env::var("PALISADE_TEST_CASE").unwrap_or_default();
