@@ -43,7 +43,9 @@ struct Words {
 }
 
 fn words(guardrail: Guardrail) -> Words {
-    const CONNECTIONS: &str = "EC2 lets connections that were already open go on until they end.";
+    // "Security group connection tracking", Amazon EC2 user guide: a flow is untracked where both directions are open to everyone.
+    const CONNECTIONS: &str =
+        "Connections that EC2 tracks go on until they end. Untracked ones, where egress is open to everyone too, have ended at once.";
     const DENY_AGAIN: &str = "To keep a source out, deny it again with deny-source: what is only put back, the next run lifts.";
     let (targets, done, would, reason, caveat, exempt) = match guardrail {
         Guardrail::RevokeAdminIngress => (
