@@ -30,7 +30,7 @@ fn settings(variables: &mut Variables) -> Result<Settings, SettingsError> {
         deny_for: variables.duration("PALISADE_DENY_FOR")?.unwrap_or(SignedDuration::from_hours(24)),
         numbers: variables.range("PALISADE_ACL_NUMBERS", 1..=32766)?.unwrap_or(1..=89),
         quota,
-        exemptions: variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(true),
+        exemptions: variables.exemptions()?,
     })
 }
 

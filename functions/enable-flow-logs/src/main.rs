@@ -34,6 +34,6 @@ fn policy(variables: &mut Variables) -> Result<Policy, SettingsError> {
     Ok(Policy::new(Settings {
         destination,
         traffic: variables.parsed("PALISADE_FLOW_LOG_TRAFFIC")?.unwrap_or(TrafficType::All),
-        exemptions: variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(true),
+        exemptions: variables.exemptions()?,
     }))
 }

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         let mut ip_sets: Vec<IpSetArn> = variables.list("PALISADE_IP_SET_V4")?;
         ip_sets.extend(variables.list("PALISADE_IP_SET_V6")?);
         // Exempt or not, a denial ends when its time has passed: the setting is known, and changes nothing here.
-        variables.one_of("PALISADE_EXEMPTIONS", &[("tags", ()), ("off", ())])?;
+        variables.exemptions()?;
         let plan = move |lifting: &Lifting, now, _refusals| policy.plan(lifting, now);
         Ok((plan, move |clients: &Clients| StandingDenials::new(clients, ip_sets)))
     })

@@ -23,7 +23,7 @@ fn policy(variables: &mut Variables) -> Result<Policy, SettingsError> {
         world_prefix_v4: variables.whole("PALISADE_WORLD_PREFIX_V4", 1)?.unwrap_or(default.world_prefix_v4),
         world_prefix_v6: variables.whole("PALISADE_WORLD_PREFIX_V6", 1)?.unwrap_or(default.world_prefix_v6),
         ranges: variables.one_of("PALISADE_RANGES", &[("carve", Ranges::Carve), ("revoke", Ranges::Revoke)])?.unwrap_or(default.ranges),
-        exemptions: variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(default.exemptions),
+        exemptions: variables.exemptions()?,
     };
     Policy::new(settings).map_err(|error| {
         let variable = match &error {

@@ -17,6 +17,6 @@ fn policy(variables: &mut Variables) -> Result<Policy, SettingsError> {
     let default = Settings::default();
     Ok(Policy::new(Settings {
         in_use: variables.one_of("PALISADE_IN_USE", &[("refuse", InUse::Refuse), ("strip", InUse::Strip)])?.unwrap_or(default.in_use),
-        exemptions: variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(default.exemptions),
+        exemptions: variables.exemptions()?,
     }))
 }

@@ -9,7 +9,7 @@ use palisade_runtime::{Clients, SettingsError, Undo, serve};
 
 fn main() -> ExitCode {
     serve(Guardrail::UndoChange, |variables| {
-        let exemptions = variables.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(true);
+        let exemptions = variables.exemptions()?;
         let key_arn = variables.kms_key("PALISADE_SEAL_KEY_ARN")?.ok_or_else(|| SettingsError::Missing {
             variable: "PALISADE_SEAL_KEY_ARN".to_owned(),
             what: "the KMS key of the seals, without which any notice could be made up".to_owned(),

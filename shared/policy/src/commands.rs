@@ -46,32 +46,31 @@ pub fn command(change: &Change, region: &Region) -> String {
 /// Commands for whoever has no undo-change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restoring {
-    /// In the order in which they are safe.
+    /// In the order in which they are safe: none may be made unless the one before it was.
     pub commands: Vec<String>,
     /// Whether what comes back is exempt.
     pub exempts: bool,
 }
 
 /// The commands that take back what a result tells of, each on one line: first what exempts a resource, then the changes. What comes back
-/// is exempt until the end of a day, or its guardrail would close it again while the commands are still being pasted.
+/// is exempt until the end of a day, where tags exempt, or its guardrail would close it again while the commands are still being pasted.
 #[must_use]
-pub fn restoring(of: Guardrail, undo: &[Change], region: &Region, until: Date) -> Restoring {
-    let value = exemption::value_until_the_end_of(until, "undone by hand");
+pub fn restoring(of: Guardrail, undo: &[Change], region: &Region, until: Option<Date>) -> Restoring {
+    let value = until.map(|until| exemption::value_until_the_end_of(until, "undone by hand"));
     let mut exempting: BTreeSet<String> = BTreeSet::new();
     let (mut commands, mut exempts) = (Vec::new(), false);
     for change in undo {
         let mut change = change.clone();
-        let place = exemption_place(of, &change);
-        exempts |= place.is_some();
-        match (place, &mut change) {
-            (Some(Place::Rule { key }), Change::AuthorizeRule(change)) => {
-                change.rule.tags.insert(key, value.clone());
+        if let (Some(place), Some(value)) = (exemption_place(of, &change), value.clone()) {
+            exempts = true;
+            match (place, &mut change) {
+                (Place::Rule { key }, Change::AuthorizeRule(change)) => drop(change.rule.tags.insert(key, value)),
+                (Place::Rule { .. }, _) => {}
+                (Place::Resource { id, key }, _) => {
+                    let tag = TagChange { resource: id, key, value, previous: None };
+                    exempting.insert(command(&Change::PutTag(tag), region));
+                }
             }
-            (Some(Place::Resource { id, key }), _) => {
-                let tag = TagChange { resource: id, key, value: value.clone(), previous: None };
-                exempting.insert(command(&Change::PutTag(tag), region));
-            }
-            _ => {}
         }
         commands.push(command(&change, region));
     }
@@ -79,18 +78,18 @@ pub fn restoring(of: Guardrail, undo: &[Change], region: &Region, until: Date) -
 }
 
 /// A payload longer than this does not go into a command: it would be half of the notice. Who reads mail has nothing but the command.
-const LONGEST_PAYLOAD: usize = 40_000;
+const LONGEST_PAYLOAD: usize = 25_000;
 
 /// The command that has this function undo a response, for a POSIX shell. Through `fileb://`, for without it version 2 of the CLI wants the
-/// payload in base64, and version 1 wants it plain. The CLI waits as long as the function may take: after its usual minute it would call
-/// again.
+/// payload in base64, and version 1 wants it plain. The CLI waits as long as any function may take, 15 minutes: after its usual one it would
+/// call again.
 #[must_use]
 pub fn undo_command(response: &Response, function: &str) -> String {
     let region = &response.region;
     let payload = json!({"undo": response, "reason": "undone by its notice", "exemptFor": "24h", "dryRun": false}).to_string();
     let function = quoted(function);
     let invoke = format!(
-        "aws lambda invoke --region {region} --function-name {function} --cli-read-timeout 0 --payload fileb:///dev/stdin /dev/stdout"
+        "aws lambda invoke --region {region} --function-name {function} --cli-read-timeout 900 --payload fileb:///dev/stdin /dev/stdout"
     );
     if payload.len() <= LONGEST_PAYLOAD {
         return format!("printf %s {} | {invoke}", quoted(&payload));

@@ -23,6 +23,17 @@ const MOST_LINES: usize = 25;
 /// them.
 const RESTORED_EXEMPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What a text must know besides the response.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The function that undoes what this one changed.
+    pub undo_function: &'a str,
+    /// Whether tags exempt.
+    pub exemptions: bool,
+    /// The time of the notice.
+    pub now: Timestamp,
+}
+
 /// What is told of, in the order of gravity.
 const TOLD: [Outcome; 5] = [Outcome::Failed, Outcome::Refused, Outcome::Changed, Outcome::WouldChange, Outcome::Exempt];
 
@@ -121,7 +132,11 @@ fn deed(guardrail: Guardrail, results: &[&TargetResult], whom: &str, past: bool)
     match guardrail {
         Guardrail::RevokeAdminIngress | Guardrail::StripDefaultGroup => {
             let rules = count(|change| matches!(change, Change::RevokeRule(_)), "rule");
-            format!("{} {rules} on {whom}", verb("revoke", "revoked"))
+            match results.iter().all(|result| result.changes.is_empty()) {
+                // It was edited in the moment before it was to go, and is back.
+                true => format!("{} an edited rule on {whom}", verb("put back", "put back")),
+                false => format!("{} {rules} on {whom}", verb("revoke", "revoked")),
+            }
         }
         Guardrail::EnableFlowLogs => format!("{} flow logs on {whom}", verb("enable", "enabled")),
         Guardrail::DenySource => format!("{} {whom}", verb("deny", "denied")),
@@ -142,11 +157,13 @@ fn counts(response: &Response) -> String {
 }
 
 /// The text for a person: what was wrong, who did it, from where and when, what is done about it, what still is as it was, how to take
-/// it back (with this function, where the response has a seal), how to exempt it. `now` is the time of the notice.
+/// it back (with undo-change, where the response has a seal), how to exempt it.
 #[must_use]
-pub fn text(response: &Response, undo_function: &str, now: Timestamp) -> String {
+pub fn text(response: &Response, way: &Way<'_>) -> String {
     let mut text = String::new();
-    let exempt_until = now.saturating_add(RESTORED_EXEMPT).unwrap_or(now).to_zoned(TimeZone::UTC).date();
+    let end = way.now.saturating_add(RESTORED_EXEMPT).unwrap_or(way.now).to_zoned(TimeZone::UTC).date();
+    let exempt_until = way.exemptions.then_some(end);
+    let exempt = words(response.guardrail).exempt.filter(|_| way.exemptions);
     paragraph(&mut text, &opening(response));
     // Whatever was changed is there, for those who get no more than this text must be able to take it back.
     let mut room = MOST_RESOURCES;
@@ -163,16 +180,16 @@ pub fn text(response: &Response, undo_function: &str, now: Timestamp) -> String 
         paragraph(&mut text, &format!("… and {left} more of which nothing was changed; the JSON of this notice has them all."));
     }
     if response.seal.is_some() {
-        let how = match words(response.guardrail).exempt {
+        let how = match exempt {
             Some(_) => "Or have undo-change put all of it back and exempt it for a day; say why in `reason`",
             None => "Or have undo-change put all of it back; say why in `reason`",
         };
-        let command = undo_command(response, undo_function);
+        let command = undo_command(response, way.undo_function);
         let file = if command.contains("notice.json") { ". `notice.json` is the JSON of this notice" } else { "" };
         paragraph(&mut text, &format!("{how}{file}:\n  {command}"));
     }
     let changing = response.results.iter().any(|result| result.told && matches!(result.outcome, Outcome::Changed | Outcome::WouldChange));
-    if let (true, Some(exempt)) = (changing, words(response.guardrail).exempt) {
+    if let (true, Some(exempt)) = (changing, exempt) {
         let key = response.guardrail.exemption_key();
         paragraph(&mut text, &format!("{exempt}:\n  {key}  =  until=<date, at most 90 days ahead> reason=<why>"));
     }
@@ -235,7 +252,7 @@ fn is_restorable(result: &TargetResult) -> bool {
     !result.undo.is_empty() && matches!(result.outcome, Outcome::Changed | Outcome::Failed)
 }
 
-fn section(text: &mut String, response: &Response, result: &TargetResult, exempt_until: Date) {
+fn section(text: &mut String, response: &Response, result: &TargetResult, exempt_until: Option<Date>) {
     let words = words(response.guardrail);
     let name = result.sketch.name.as_ref().map(|name| format!(" ({})", Excerpt(name))).unwrap_or_default();
     let (word, label) = match result.outcome {
@@ -270,11 +287,13 @@ fn section(text: &mut String, response: &Response, result: &TargetResult, exempt
         let restoring = restoring(response.guardrail, &result.undo, &response.region, exempt_until);
         // What was finished since must not lose the half that it stands on.
         let when = if result.outcome == Outcome::Failed { "If no better news has come, to" } else { "To" };
-        let exempt = if restoring.exempts { format!(", exempt until {exempt_until}") } else { String::new() };
-        let _ = writeln!(lines, "\n  {when} put it back as it was{exempt}:");
-        for command in restoring.commands {
-            let _ = writeln!(lines, "    {command}");
-        }
+        let exempt = match exempt_until.filter(|_| restoring.exempts) {
+            Some(until) => format!(", exempt until {until}"),
+            None => String::new(),
+        };
+        // Each hangs on the one before: a piece must not go where the rule did not come.
+        let commands = restoring.commands.join(" &&\n    ");
+        let _ = writeln!(lines, "\n  {when} put it back as it was{exempt}:\n    {commands}");
     }
     lines.truncate(lines.trim_end().len());
     paragraph(text, &lines);

@@ -107,7 +107,9 @@ pub enum Interrupted {
     Edited {
         /// What was found.
         error: AwsError,
-        /// What had been put in for the rule as it was. It must go, or it lets in what the owner no longer wants.
+        /// The changes that were to take it away as it was.
+        edited: Vec<Change>,
+        /// What had been put in for it as it was. It must go, or it lets in what the owner no longer wants.
         unwanted: Vec<Change>,
     },
     /// There was no time for the next call.

@@ -3,7 +3,7 @@
 use aws_sdk_sns::types::MessageAttributeValue;
 use jiff::Timestamp;
 use palisade_policy::guardrail::Guardrail;
-use palisade_policy::notice::{short_text, subject, text};
+use palisade_policy::notice::{Way, short_text, subject, text};
 use palisade_policy::response::{Outcome, Response};
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ pub(crate) struct Publisher {
     sqs: aws_sdk_sqs::Client,
     sealer: Sealer,
     undo_function: String,
+    exemptions: bool,
     topic_arn: String,
     failure_queue_url: Option<String>,
 }
@@ -43,6 +44,7 @@ impl Publisher {
             sqs: clients.sqs(),
             sealer: Sealer::new(clients, common.seal_key_arn.clone()),
             undo_function: undo_function(guardrail),
+            exemptions: common.exemptions,
             topic_arn: common.topic_arn.clone(),
             failure_queue_url: common.failure_queue_url.clone(),
         }
@@ -59,7 +61,8 @@ impl Publisher {
     /// When neither SNS nor the queue took a notice: then the caller must carry it on.
     pub(crate) async fn publish(&self, response: &Response, deadline: Deadline) -> Result<(), String> {
         let mut lost = Vec::new();
-        let parts = parts(response, &self.undo_function);
+        let way = Way { undo_function: &self.undo_function, exemptions: self.exemptions, now: Timestamp::now() };
+        let parts = parts(response, &way);
         let several = parts.len() > 1;
         let number = parts.len();
         for (at, (part, gravest)) in parts.into_iter().enumerate() {
@@ -69,7 +72,7 @@ impl Publisher {
                 true => self.sealer.seal(part, deadline.share(left.saturating_mul(FOR_SEALS))).await,
                 false => part,
             };
-            let notice = notice(&part, gravest, &self.undo_function);
+            let notice = notice(&part, gravest, &way);
             if let Err(error) = deadline.tell(left, true, self.send(&notice)).await
                 && let Err(second) = self.fall_back(&notice, &error, deadline, left).await
             {
@@ -130,9 +133,9 @@ fn undo_function(guardrail: Guardrail) -> String {
 
 /// What each notice of a response tells of, and its gravest outcome: one has it all, none is there where there is nothing to tell, and there
 /// are more where one would be too long.
-fn parts(response: &Response, undo_function: &str) -> Vec<(Response, Outcome)> {
+fn parts(response: &Response, way: &Way<'_>) -> Vec<(Response, Outcome)> {
     let Some(gravest) = response.gravest_told() else { return Vec::new() };
-    if response.results.len() <= 1 || notice(response, gravest, undo_function).message.len() <= LONGEST_MESSAGE {
+    if response.results.len() <= 1 || notice(response, gravest, way).message.len() <= LONGEST_MESSAGE {
         return vec![(response.clone(), gravest)];
     }
     let mut parts_of_halves = Vec::new();
@@ -143,15 +146,14 @@ fn parts(response: &Response, undo_function: &str) -> Vec<(Response, Outcome)> {
         for result in &part.results {
             *part.summary.entry(result.outcome).or_default() += 1;
         }
-        parts_of_halves.extend(parts(&part, undo_function));
+        parts_of_halves.extend(parts(&part, way));
     }
     parts_of_halves
 }
 
-fn notice(response: &Response, gravest: Outcome, undo_function: &str) -> Notice {
+fn notice(response: &Response, gravest: Outcome, way: &Way<'_>) -> Notice {
     let json = serde_json::to_string(response).unwrap_or_default();
-    let message =
-        json!({"default": json, "email": text(response, undo_function, Timestamp::now()), "sms": short_text(response)}).to_string();
+    let message = json!({"default": json, "email": text(response, way), "sms": short_text(response)}).to_string();
     Notice {
         subject: subject(response),
         message,
@@ -203,7 +205,8 @@ mod tests {
     }
 
     fn notices(response: &Response) -> Vec<Notice> {
-        parts(response, "undo-change").iter().map(|(part, gravest)| notice(part, *gravest, "undo-change")).collect()
+        let way = Way { undo_function: "undo-change", exemptions: true, now: Timestamp::UNIX_EPOCH };
+        parts(response, &way).iter().map(|(part, gravest)| notice(part, *gravest, &way)).collect()
     }
 
     #[test]

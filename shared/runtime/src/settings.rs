@@ -174,6 +174,14 @@ impl Variables {
         }
     }
 
+    /// Whether tags exempt: `PALISADE_EXEMPTIONS`.
+    ///
+    /// # Errors
+    /// Anything but `tags` and `off`.
+    pub fn exemptions(&mut self) -> Result<bool, SettingsError> {
+        Ok(self.one_of("PALISADE_EXEMPTIONS", &[("tags", true), ("off", false)])?.unwrap_or(true))
+    }
+
     /// An ARN of this service.
     ///
     /// # Errors
@@ -221,6 +229,8 @@ pub(crate) struct Common {
     pub(crate) failure_queue_url: Option<String>,
     pub(crate) role_arn: Option<String>,
     pub(crate) max_changes: usize,
+    /// Whether tags exempt, so that a notice may say how.
+    pub(crate) exemptions: bool,
     /// Whether the finding of Security Hub that woke us is followed up.
     pub(crate) resolve_findings: bool,
     pub(crate) seal_key_arn: Option<String>,
@@ -243,7 +253,8 @@ impl Common {
         let max_changes = variables.whole("PALISADE_MAX_CHANGES", 1)?.unwrap_or(50);
         let resolve_findings = Control::ALL.iter().any(|control| control.guardrail() == guardrail)
             && variables.one_of("PALISADE_SECURITY_HUB", &[("off", false), ("resolve", true)])?.unwrap_or(false);
-        Ok(Self { mode, region, topic_arn, failure_queue_url, role_arn, max_changes, resolve_findings, seal_key_arn })
+        let exemptions = variables.exemptions()?;
+        Ok(Self { exemptions, mode, region, topic_arn, failure_queue_url, role_arn, max_changes, resolve_findings, seal_key_arn })
     }
 }
 

@@ -118,8 +118,8 @@ fn the_alarms_of_the_queues_tell_a_topic_that_needs_no_key_too() {
 fn what_is_refused_or_failed_raises_an_alarm() {
     let template = template();
     // What a dry run would refuse is no news at night.
-    for (outcome, of) in [(Outcome::Refused, " WHERE mode = 'enforce'"), (Outcome::Failed, "")] {
-        let wanted = format!("SELECT SUM({outcome}) FROM SCHEMA(Palisade, guardrail, mode){of}", outcome = outcome.id());
+    for (outcome, of) in [(Outcome::Refused, " WHERE \"mode\" = 'enforce'"), (Outcome::Failed, "")] {
+        let wanted = format!("SELECT SUM({outcome}) FROM SCHEMA(Palisade, guardrail, \"mode\"){of}", outcome = outcome.id());
         let alarms = resources(&template, "AWS::CloudWatch::Alarm");
         let alarm = alarms.iter().find(|(_, alarm)| alarm["Metrics"][0]["Expression"] == *wanted);
         let (_, alarm) = alarm.unwrap_or_else(|| panic!("no alarm asks for {wanted}"));

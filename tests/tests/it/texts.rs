@@ -17,11 +17,13 @@ enum Trouble {
     NoTime,
     /// It is deleted, or was never there.
     Unreadable(&'static str),
-    /// Nothing: there is a key for seals.
-    Sealed,
+    /// Nothing: there is another setting.
+    Set(&'static str, &'static str),
 }
 
-use Trouble::{Denied, NoTime, None as Fine, Sealed, Unreadable};
+use Trouble::{Denied, NoTime, None as Fine, Set, Unreadable};
+
+const SEALED: Trouble = Set("PALISADE_SEAL_KEY_ARN", "arn:aws:kms:eu-west-1:111122223333:key/5ea15ea1-0000-4000-8000-000000000001");
 
 #[test]
 fn notices_can_be_understood_by_a_tired_person() {
@@ -58,7 +60,8 @@ fn notices_can_be_understood_by_a_tired_person() {
         ("lift: changed", "lift-denials/denials-that-have-ended", Mode::Enforce, Fine),
         ("lift: refused", "lift-denials/acls-over-the-blast-radius", Mode::Enforce, Fine),
         ("lift: half done", "lift-denials/denials-that-have-ended", Mode::Enforce, Denied("DeleteTags")),
-        ("sealed: changed", "strip-default-group/create-vpc", Mode::Enforce, Sealed),
+        ("sealed: changed", "strip-default-group/create-vpc", Mode::Enforce, SEALED),
+        ("exemptions off: changed", "revoke-admin-ingress/range-20-25", Mode::Enforce, Set("PALISADE_EXEMPTIONS", "off")),
         ("undo: would change", "undo-change/a-revoked-rule", Mode::DryRun, Fine),
         ("undo: changed", "undo-change/a-denial", Mode::Enforce, Fine),
         ("undo: refused, edited since", "undo-change/edited-since", Mode::Enforce, Fine),
@@ -75,10 +78,10 @@ fn notices_can_be_understood_by_a_tired_person() {
 
 /// The notices of one delivery, with literal ids and without times of the day.
 async fn text(case: &str, mode: Mode, trouble: Trouble) -> String {
-    let key = [("PALISADE_SEAL_KEY_ARN", "arn:aws:kms:eu-west-1:111122223333:key/5ea15ea1-0000-4000-8000-000000000001")];
-    let scene = Scene::with(case, if matches!(trouble, Sealed) { &key } else { &[] }).await;
+    let settings: &[(&str, &str)] = if let Set(name, value) = &trouble { &[(*name, *value)] } else { &[] };
+    let scene = Scene::with(case, settings).await;
     let faults = match trouble {
-        Fine | NoTime | Sealed => Vec::new(),
+        Fine | NoTime | Set(..) => Vec::new(),
         Denied(action) | Unreadable(action) => vec![refuse(action, 1..=99, 403, "UnauthorizedOperation")],
     };
     let mut function = scene.function(mode, faults).await;

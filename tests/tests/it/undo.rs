@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Output;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use palisade_policy::exemption;
@@ -467,16 +468,21 @@ fn two_who_undo_the_same_at_once_restore_it_once() {
     });
 }
 
-/// Runs a command of a notice as a person would, in a shell with the AWS CLI.
-pub(crate) async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> String {
+/// Runs commands of a notice as a person would, in a shell with the AWS CLI.
+async fn shell(commands: &str, endpoint: &str, lambda: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let cli = aws_cli().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", cli.parent().map(Path::to_string_lossy).unwrap());
     let mut shell = Command::new("sh");
-    shell.args(["-c", command]).current_dir(folder.path()).env_clear().env("PATH", path).env("HOME", folder.path());
+    shell.args(["-e", "-c", commands]).current_dir(folder.path()).env_clear().env("PATH", path).env("HOME", folder.path());
     shell.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "person");
     shell.env("AWS_ENDPOINT_URL", endpoint).env("AWS_ENDPOINT_URL_LAMBDA", lambda);
-    let output = shell.output().await.unwrap();
+    shell.output().await.unwrap()
+}
+
+/// The same, and they succeed.
+pub(crate) async fn in_a_shell(command: &str, endpoint: &str, lambda: &str) -> String {
+    let output = shell(command, endpoint, lambda).await;
     let said = [output.stdout.as_slice(), b"\n", output.stderr.as_slice()].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success(), "{command}\n{said}");
@@ -504,11 +510,10 @@ fn the_commands_of_a_notice_restore_what_was_there() {
             let mut function = scene.function(Mode::Enforce, vec![]).await;
             let act = function.deliver().await;
             assert_ne!(state(&scene.made).await, before, "{case}");
-            let commands: Vec<&str> = act.notices[0].email.lines().filter_map(|line| line.strip_prefix("    aws ")).collect();
+            // As they would be pasted: all of them at once.
+            let commands: Vec<&str> = act.notices[0].email.lines().filter(|line| line.starts_with("    aws ")).collect();
             assert!(!commands.is_empty(), "{case}: {}", act.notices[0].email);
-            for command in commands {
-                in_a_shell(&format!("aws {command}"), &scene.made.endpoint(), "http://127.0.0.1:9").await;
-            }
+            in_a_shell(&commands.join("\n"), &scene.made.endpoint(), "http://127.0.0.1:9").await;
             assert_eq!(state(&scene.made).await, before, "{case}");
             // The commands have woken the guardrail, and must not have to fight it.
             if act.notices[0].email.contains(", exempt until ") {
@@ -516,6 +521,24 @@ fn the_commands_of_a_notice_restore_what_was_there() {
                 assert_eq!(state(&scene.made).await, before, "{case}, at the next event");
             }
         }
+    });
+}
+
+#[test]
+fn whoever_may_not_exempt_takes_nothing_away_by_the_commands() {
+    block_on(async {
+        let scene = Scene::with(CARVED, &[KEY]).await;
+        let act = scene.enforce().await;
+        let after = state(&scene.made).await;
+        let commands: Vec<&str> = act.notices[0].email.lines().filter(|line| line.starts_with("    aws ")).collect();
+        assert!(commands.len() > 1, "{commands:?}");
+        // A policy of the organisation lets nobody set the tag, and anybody revoke.
+        let denied = refuse("AuthorizeSecurityGroupIngress", 1..=99, 403, "UnauthorizedOperation");
+        let stub = palisade_tests::stub::Stub { faults: vec![denied], ..replay::stub(&scene.case, &scene.made) };
+        let proxy = Proxy::start(aws(), &scene.made.account, stub).await.unwrap();
+        let output = shell(&commands.join("\n"), &proxy.url(), "http://127.0.0.1:9").await;
+        assert!(!output.status.success());
+        assert_eq!(state(&scene.made).await, after);
     });
 }
 

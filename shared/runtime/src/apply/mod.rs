@@ -105,13 +105,14 @@ where
                 },
                 Err(Interrupted::Moved { error, made }) => {
                     if error.code().is_some_and(|code| code.ends_with(".NotFound")) {
-                        tried.orphans = made.into_iter().filter(|change| matches!(change, Change::AuthorizeRule(_))).collect();
+                        tried.orphans = authorised(made);
                     }
                     error
                 }
-                Err(Interrupted::Edited { error, unwanted }) => match self.take_back(&state, &unwanted, &[]).await {
+                Err(Interrupted::Edited { error, edited, unwanted }) => match self.take_back(&state, &unwanted, &[]).await {
                     Ok(_) => {
-                        tried.changes.retain(|change| !unwanted.contains(change));
+                        // Its owner's doing, so no change of ours.
+                        tried.changes.retain(|change| !unwanted.contains(change) && !edited.contains(change));
                         tried.edited = true;
                         error
                     }
@@ -129,7 +130,10 @@ where
                         restarts = RESTARTS.into_iter();
                         error
                     }
-                    Ok(TakenBack::Needed(_)) => error,
+                    Ok(TakenBack::Needed(_)) => {
+                        tried.orphans = authorised(made);
+                        error
+                    }
                     Err(second) => {
                         let error = format!("{error}; taking back what was authorised failed too: {second}");
                         return self.failed(tried, &state, error.into()).await;
@@ -155,7 +159,11 @@ where
             };
             state = now;
             plan = (self.policy)(&state, Timestamp::now(), refusals);
-            let ours = tried.changes.iter().any(|change| change.is_made(&state));
+            // A rule that came back as edited is told of, though nothing is changed by that.
+            let ours = tried.edited || tried.changes.iter().any(|change| change.is_made(&state));
+            if tried.edited {
+                tried.told.sketch = plan.sketch.clone();
+            }
             match plan.verdict {
                 Verdict::Change => {}
                 // The rest may not be done any more: somebody must know how far it got.
@@ -173,15 +181,18 @@ where
 
     /// There was no time for the next call. What was only put in so far is taken back, so that nothing is half done; where something was
     /// taken away already, or that fails, somebody must know how far it got, and Lambda's retry finishes it.
-    async fn out_of_time(&self, tried: Attempts, plan: Plan, state: &G::State, made: &[Change], landed: bool) -> TargetResult {
+    async fn out_of_time(&self, mut tried: Attempts, plan: Plan, state: &G::State, made: &[Change], landed: bool) -> TargetResult {
         const WHY: &str = "out of time, for AWS was slow to answer";
         if landed || made.iter().any(|change| !is_addition(change)) {
             return self.failed(tried, state, WHY.to_owned().into()).await;
         }
         match self.take_back(state, made, &plan.changes).await {
             Ok(TakenBack::All) => out_of_time(self.guardrail, Mode::Enforce, self.resource, tried.told),
-            // Somebody was as quick as we, and finished it.
-            Ok(TakenBack::Needed(now)) if plan.changes.iter().all(|change| change.is_made(&now)) => self.changed(tried, plan, &now),
+            // Another run was as quick as we, and finished it; or the owner took the rule away.
+            Ok(TakenBack::Needed(now)) if plan.changes.iter().all(|change| change.is_made(&now)) => {
+                tried.orphans = authorised(made.to_vec());
+                self.changed(tried, plan, &now)
+            }
             Ok(TakenBack::Needed(now)) => self.failed(tried, &now, WHY.to_owned().into()).await,
             Err(error) => {
                 let error = format!("{WHY}; taking back what was begun failed too: {error}");
@@ -291,6 +302,11 @@ where
         result.changes = made;
         result
     }
+}
+
+/// Those that put rules in.
+fn authorised(changes: Vec<Change>) -> Vec<Change> {
+    changes.into_iter().filter(|change| matches!(change, Change::AuthorizeRule(_))).collect()
 }
 
 fn not_shown(change: &Change) -> AwsError {

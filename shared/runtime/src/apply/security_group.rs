@@ -58,28 +58,30 @@ async fn put_back(
     made: &[Change],
     deadline: Deadline,
 ) -> Result<(), Interrupted> {
-    let (mut edited, mut as_planned) = (Vec::new(), Vec::new());
+    let (mut returning, mut as_planned) = (Vec::new(), Vec::new());
     for revoked in revoked {
         let Some(rule) = rule_of(group, revoked) else { continue };
         match planned.iter().find(|planned| planned.rule.is_same(&rule)) {
             Some(planned) => as_planned.push(&planned.rule),
-            None => edited.push(RuleChange { group_id: group.id.clone(), rule }),
+            None => returning.push(RuleChange { group_id: group.id.clone(), rule }),
         }
     }
-    if edited.is_empty() {
+    if returning.is_empty() {
         return Ok(());
     }
     let is_piece = |rule: &Rule| !as_planned.iter().any(|whole| whole.covers(rule)) && planned.iter().any(|whole| whole.rule.covers(rule));
     let unwanted = made.iter().filter(|change| matches!(change, Change::AuthorizeRule(piece) if is_piece(&piece.rule))).cloned().collect();
     let operation = planned.first().map_or("RevokeSecurityGroupIngress", |planned| revocation(planned.rule.direction));
-    for rule in &edited {
+    for rule in &returning {
         deadline.look(authorise(ec2, &group.id, &[rule], false)).await.map_err(|error| {
             let lost = format!("{} was edited just before it was revoked, and can't be put back: {error}", rule.rule);
             Interrupted::Failed(AwsError::unreadable(operation, lost))
         })?;
     }
     let error = AwsError::unreadable(operation, "a rule was edited after it was read; it was put back as it was");
-    Err(Interrupted::Edited { error, unwanted })
+    let edited = planned.iter().filter(|planned| !as_planned.iter().any(|rule| rule.is_same(&planned.rule)));
+    let edited = edited.map(|planned| Change::RevokeRule((*planned).clone())).collect();
+    Err(Interrupted::Edited { error, edited, unwanted })
 }
 
 /// The rule that EC2 says it revoked, with the tags that it had when it was read. `None` where EC2 does not say.
