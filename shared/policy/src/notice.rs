@@ -287,9 +287,10 @@ fn section(text: &mut String, response: &Response, result: &TargetResult, exempt
         let restoring = restoring(response.guardrail, &result.undo, &response.region, exempt_until);
         // What was finished since must not lose the half that it stands on.
         let when = if result.outcome == Outcome::Failed { "If no better news has come, to" } else { "To" };
-        let exempt = match exempt_until.filter(|_| restoring.exempts) {
-            Some(until) => format!(", exempt until {until}"),
-            None => String::new(),
+        let exempt = match exempt_until {
+            Some(until) if restoring.exempts => format!(", exempt until {until}"),
+            None if words.exempt.is_some() => ", until the next event (exemptions are off)".to_owned(),
+            _ => String::new(),
         };
         // Each hangs on the one before: a piece must not go where the rule did not come.
         let commands = restoring.commands.join(" &&\n    ");
