@@ -10,25 +10,26 @@ use palisade_tests::replay::{Play, play};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::scene::{aws, block_on};
+use crate::scene::{aws, block_on, with_aws_of_its_own};
 
 /// Every case, played: once for all tests.
 pub(crate) fn plays() -> &'static [(Case, Result<Play, String>)] {
     static PLAYS: OnceLock<Vec<(Case, Result<Play, String>)>> = OnceLock::new();
     PLAYS.get_or_init(|| {
-        let upstream = aws();
-        block_on(async {
-            let at_once = Arc::new(Semaphore::new(3));
-            let mut running = JoinSet::new();
-            for case in Case::all().unwrap() {
-                let at_once = Arc::clone(&at_once);
-                running.spawn(async move {
-                    let _turn = at_once.acquire().await;
-                    let played = play(upstream, &case, true).await.map_err(|error| format!("{error:#}"));
-                    (case, played)
-                });
-            }
-            running.join_all().await
+        with_aws_of_its_own(|| {
+            block_on(async {
+                let at_once = Arc::new(Semaphore::new(3));
+                let mut running = JoinSet::new();
+                for case in Case::all().unwrap() {
+                    let at_once = Arc::clone(&at_once);
+                    running.spawn(async move {
+                        let _turn = at_once.acquire().await;
+                        let played = play(aws(), &case, true).await.map_err(|error| format!("{error:#}"));
+                        (case, played)
+                    });
+                }
+                running.join_all().await
+            })
         })
     })
 }

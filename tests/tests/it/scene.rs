@@ -1,5 +1,6 @@
 //! A case, set up for a test that wants something to go wrong in it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -17,14 +18,28 @@ use palisade_tests::stub::{Fault, Gate, How, Stub};
 use palisade_tests::world::Made;
 use serde_json::Value;
 
-/// The local AWS of this process, with the functions built: it ends with the process.
+thread_local! {
+    static OF_THIS_TEST: Cell<Option<SocketAddr>> = const { Cell::new(None) };
+}
+
+fn start() -> LocalAws {
+    binaries::build().unwrap();
+    LocalAws::start(&|what| eprintln!("{what}")).unwrap()
+}
+
+/// The local AWS of this test, or else of this process, with the functions built: it ends with the process.
 pub(crate) fn aws() -> SocketAddr {
     static AWS: OnceLock<LocalAws> = OnceLock::new();
-    let start = || {
-        binaries::build().unwrap();
-        LocalAws::start(&|what| eprintln!("{what}")).unwrap()
-    };
-    AWS.get_or_init(start).address()
+    OF_THIS_TEST.get().unwrap_or_else(|| AWS.get_or_init(start).address())
+}
+
+/// Runs a test that keeps AWS busy with one of its own: the local AWS does one thing at a time, and the calls of other tests would time out.
+pub(crate) fn with_aws_of_its_own<T>(test: impl FnOnce() -> T) -> T {
+    let aws = start();
+    OF_THIS_TEST.set(Some(aws.address()));
+    let done = test();
+    OF_THIS_TEST.set(None);
+    done
 }
 
 /// Runs a test's future.
